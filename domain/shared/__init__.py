@@ -1,0 +1,1 @@
+"""What the three areas have in common: money, ids, the ledger's grammar, errors, events."""

@@ -1,0 +1,123 @@
+"""Every stable error code: its HTTP status and one sentence for whoever meets it (served at /api/problems/{code})."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    status: int
+    title: str
+    advice: str
+
+
+PROBLEMS: dict[str, Problem] = {
+    # the request itself
+    "malformed_request": Problem(400, "The body is not valid JSON.", "Send one JSON object, UTF-8."),
+    "validation_failed": Problem(400, "A field is missing, unknown or out of range.", "`errors` points at each field."),
+    "amount_precision": Problem(
+        400, "More decimals than the unit has.", "USDC has 6 decimals; amounts are never rounded for you."
+    ),
+    "idempotency_key_required": Problem(
+        400,
+        "This route needs an Idempotency-Key header.",
+        "Send a key of 1 to 255 visible ASCII characters, unique per intent.",
+    ),
+    "invalid_cursor": Problem(400, "The cursor was not issued by this list.", "Start again without a cursor."),
+    "invalid_address": Problem(
+        400,
+        "Not an EVM address, or its EIP-55 checksum is wrong.",
+        "Copy the address again; mixed case must match the checksum.",
+    ),
+    "unauthorized": Problem(401, "No valid API key or session.", "Send Authorization: Bearer hf_… ."),
+    "invalid_credentials": Problem(
+        401, "E-mail and password do not match.", "Check both; ten tries a minute per address."
+    ),
+    "forbidden": Problem(
+        403,
+        "The key lacks the scope, or the thing belongs to another account.",
+        "Ask an administrator for a key with the scope named in `detail`.",
+    ),
+    "csrf_failed": Problem(
+        403,
+        "The session's CSRF token is missing or wrong.",
+        "Send X-CSRF-Token with the value of the hf_csrf cookie.",
+    ),
+    "self_approval": Problem(403, "The requester may not approve.", "Another operator must approve."),
+    "not_found": Problem(404, "No such thing, or not yours to see.", "Check the id."),
+    "method_not_allowed": Problem(405, "The route does not know this method.", "See the Allow header and /api/docs."),
+    "not_acceptable": Problem(
+        406, "This list cannot be given in that media type.", "Ask for application/json or text/csv."
+    ),
+    "payload_too_large": Problem(413, "The body is larger than this route takes.", "The limit is in `detail`."),
+    "unsupported_media_type": Problem(415, "The body must be application/json.", "Set Content-Type: application/json."),
+    "idempotency_key_reused": Problem(422, "The same key came with another body.", "Use a new key for a new intent."),
+    "rate_limited": Problem(429, "Too many requests.", "Wait Retry-After seconds."),
+    # valid, but refused by state, balance or limit
+    "idempotency_in_flight": Problem(
+        409,
+        "The first request with this key is still being answered.",
+        "Ask again shortly with the same key.",
+    ),
+    "insufficient_funds": Problem(
+        409, "The available balance is smaller than the amount.", "See /api/accounts/{id}/balances."
+    ),
+    "amount_below_minimum": Problem(409, "The amount is below the minimum.", "The minimum is in `detail`."),
+    "account_daily_limit": Problem(
+        409, "The account's limit for 24 hours would be passed.", "Wait, or ask an operator."
+    ),
+    "platform_daily_limit": Problem(
+        409, "The platform's limit for 24 hours would be passed.", "Wait; operators have been told."
+    ),
+    "destination_not_allowed": Problem(
+        409,
+        "Money cannot be sent to this address.",
+        "The zero address, the token contract and the platform's own addresses are refused.",
+    ),
+    "withdrawals_disabled": Problem(
+        409, "Withdrawals are switched off.", "See /api/system/controls; operators have been told."
+    ),
+    "not_cancellable": Problem(409, "It is signed already, or ended.", "See its status."),
+    "not_approvable": Problem(409, "It does not wait for approval.", "See its status."),
+    "not_retryable": Problem(
+        409, "Only an operation that needs an operator or has failed can be retried.", "See its status."
+    ),
+    "email_taken": Problem(409, "Another account uses this e-mail.", "Use another one."),
+    "conflict": Problem(409, "The state changed in between.", "Read it again."),
+    # time must act
+    "unavailable": Problem(503, "A part of the system is away.", "Ask again after Retry-After seconds."),
+    "database_unavailable": Problem(503, "Postgres does not answer.", "Ask again; nothing was changed."),
+    "temporal_unavailable": Problem(
+        503, "The workflow service does not answer.", "Ask again; intents already accepted will run."
+    ),
+    "chain_unavailable": Problem(503, "The chain's node does not answer.", "Ask again."),
+    "chain_lagging": Problem(503, "The chain's node is behind, or two nodes disagree.", "Ask again."),
+    "hot_wallet_low": Problem(503, "The hot wallet is short of USDC.", "A sweep is under way; runbook hot_wallet_low."),
+    "gas_wallet_low": Problem(503, "A wallet is short of gas.", "Runbook gas_wallet_low."),
+    "webhook_failing": Problem(503, "The receiver did not answer 2xx.", "Delivery is retried for three days."),
+    "quarantined": Problem(
+        503, "An upstream sent a shape we do not know; it is kept in quarantine.", "Runbook quarantine."
+    ),
+    # an operator must act
+    "internal_error": Problem(500, "A defect in Holdfast.", "Quote `trace_id`."),
+    "ledger_mismatch": Problem(500, "The books do not add up.", "Withdrawals are stopped; runbook ledger_mismatch."),
+    "insolvent": Problem(500, "Custody does not cover the liabilities.", "Withdrawals are stopped; runbook insolvent."),
+    "deep_reorg": Problem(
+        500,
+        "The chain went back below its own finality, or took back a credited deposit.",
+        "The chain is stopped; runbook deep_reorg.",
+    ),
+    "nonce_drift": Problem(
+        500,
+        "A nonce of ours was used by a transaction we did not sign.",
+        "The wallet is stopped; runbook nonce_drift.",
+    ),
+    "stuck_withdrawal": Problem(500, "The money's way is not certain.", "The hold stays; runbook stuck_withdrawal."),
+    "wrong_chain": Problem(
+        500,
+        "The node serves another chain than configured.",
+        "Correct ARBITRUM_RPC_URL or ARBITRUM_CHAIN_ID.",
+    ),
+    "backup_failed": Problem(500, "The backup or its restore drill failed.", "Runbook backup_failed."),
+    "history_mismatch": Problem(500, "A workflow's history does not fit its code.", "Runbook history_mismatch."),
+}

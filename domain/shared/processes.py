@@ -1,0 +1,40 @@
+"""The durable processes that have an operation row: how each kind is called in Temporal and where it runs.
+
+A process is started with nothing but its subject's id; everything else is read from the books, so it can be
+started again from its row at any time, by the API, the dispatcher or an operator.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Start(BaseModel):
+    """Input of every process: the id of the row it is about, and of the operation that shows its progress."""
+
+    model_config = ConfigDict(frozen=True)
+    subject_id: str
+    operation_id: str | None = None
+
+
+class Process(NamedTuple):
+    workflow: str
+    queue: str
+    area: str
+
+
+EXCHANGE: Final = "exchange"
+OPERATIONS: Final = "operations"
+EVM_SIGNER: Final = "evm-signer"
+QUEUES: Final = (EXCHANGE, OPERATIONS, EVM_SIGNER)
+
+PROCESSES: Final[dict[str, Process]] = {
+    "deposit": Process("Deposit", EXCHANGE, "exchange"),
+    "withdrawal": Process("Withdrawal", EXCHANGE, "exchange"),
+    "sweep": Process("Sweep", EXCHANGE, "exchange"),
+    "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations"),
+    "backup": Process("Backup", OPERATIONS, "operations"),
+    "restore_drill": Process("RestoreDrill", OPERATIONS, "operations"),
+}

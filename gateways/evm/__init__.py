@@ -1,0 +1,1 @@
+"""The EVM chain: JSON-RPC client, tokens, address derivation, signing, wake-ups."""

@@ -1,0 +1,179 @@
+"""Every environment variable, typed and documented. Read only by worker.py, server.py and cli/.
+
+Names are upper case in the environment; each also has a `…_FILE` form whose content is the value. Secrets have no
+default. Process roles differ in what they may hold: only `SignerSettings` knows private keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.exchange.deposits import DepositPolicy, Tier
+from domain.exchange.fees import FeePolicy
+from domain.exchange.withdrawals import WithdrawalPolicy
+
+MAINNETS = frozenset({1, 137, 42161})
+
+
+def load_file_secrets() -> None:
+    """Read every NAME_FILE into NAME (docker and systemd secrets). NAME wins when both are set."""
+    for name in [n for n in os.environ if n.endswith("_FILE") and n not in {"TEMPORAL_DB_FILE"}]:
+        path = Path(os.environ[name])
+        if name[:-5] not in os.environ and path.is_file():
+            os.environ[name[:-5]] = path.read_text().strip()
+
+
+class Settings(BaseSettings):
+    """What every process reads."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True)
+
+    holdfast_profile: Literal["production", "local"] = Field(
+        "production", description="`local` relaxes what the embedded stack needs: no new-address cool-down."
+    )
+    sandbox_mode: bool = Field(True, description="Refuse chains that carry real money. Set false to go live.")
+    public_url: str = Field("http://127.0.0.1:8000", description="Where users reach the API; used in links.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for people.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: tracing off.")
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+    database_pool_size: int = Field(10, ge=1, le=200, description="Connections a process may open.")
+
+    temporal_address: str = Field("127.0.0.1:7233", description="host:port of the Temporal frontend.")
+    temporal_namespace: str = Field("default", description="Temporal namespace.")
+    temporal_tls: bool = Field(False, description="TLS to Temporal (Temporal Cloud needs it).")
+    temporal_api_key: SecretStr | None = Field(None, description="API key for Temporal Cloud.")
+    temporal_ui_url: str = Field("http://127.0.0.1:8233", description="Temporal UI, for links.")
+    payload_keys: SecretStr = Field(
+        SecretStr(""), description="id:base64 AES-256 keys, comma separated, newest first; empty: payloads in clear."
+    )
+
+    arbitrum_rpc_url: str = Field(description="HTTP JSON-RPC of the chain.")
+    arbitrum_rpc_fallback_url: str = Field("", description="Second node; asked when the first fails or to compare.")
+    arbitrum_ws_url: str = Field("", description="WebSocket JSON-RPC; only a wake-up for the scanner. Empty: polling.")
+    arbitrum_chain_id: int = Field(421614, description="EIP-155 number the node must answer.")
+    usdc_contract_address: str = Field(description="The one token that is credited.")
+    deposit_xpub: str = Field(description="Account xpub m/44'/60'/0'; deposit addresses are /0/i below it.")
+    hot_wallet_address: str = Field(description="Pays withdrawals (m/44'/60'/1'/0/0).")
+    gas_wallet_address: str = Field(description="Pays gas for sweeps.")
+    cold_wallet_address: str = Field("", description="Where surplus is kept by hand; counted as custody.")
+
+    confirmations_required: int = Field(12, ge=1, description="Blocks on top of a deposit before it is credited.")
+    deposit_minimum_micros: int = Field(1_000_000, ge=1, description="Smaller deposits wait until they add up.")
+    deposit_safe_from_micros: int = Field(1_000_000_000, description="From here on the `safe` tag is required too.")
+    deposit_finalized_from_micros: int = Field(0, description="From here on `finalized` is required; 0: never.")
+
+    withdrawal_minimum_micros: int = Field(1_000_000, ge=1, description="Smallest withdrawal.")
+    withdrawal_fee_micros: int = Field(0, ge=0, description="Flat fee on top of the amount.")
+    withdrawal_account_daily_micros: int = Field(5_000_000_000, description="Per account in a rolling 24 hours.")
+    withdrawal_platform_daily_micros: int = Field(250_000_000_000, description="All accounts in a rolling 24 hours.")
+    withdrawal_review_from_micros: int = Field(1_000_000_000, description="From here on another operator approves.")
+    withdrawal_new_address_cooldown_s: int | None = Field(
+        None, description="How long a new destination waits. Default 86,400 in production, 0 in profile local."
+    )
+
+    @property
+    def mainnet(self) -> bool:
+        return self.arbitrum_chain_id in MAINNETS
+
+    def deposit_policy(self) -> DepositPolicy:
+        tiers = [Tier(from_micros=0, confirmations=self.confirmations_required)]
+        steps: list[tuple[int, Literal["safe", "finalized"]]] = [
+            (self.deposit_safe_from_micros, "safe"),
+            (self.deposit_finalized_from_micros, "finalized"),
+        ]
+        for start, tag in steps:
+            if start > 0:
+                tiers.append(Tier(from_micros=start, confirmations=self.confirmations_required, tag=tag))
+        return DepositPolicy(
+            token=self.usdc_contract_address.lower(),
+            minimum_micros=self.deposit_minimum_micros,
+            tiers=tuple(sorted(tiers, key=lambda tier: tier.from_micros)),
+        )
+
+    def withdrawal_policy(self) -> WithdrawalPolicy:
+        cooldown = self.withdrawal_new_address_cooldown_s
+        if cooldown is None:
+            cooldown = 0 if self.holdfast_profile == "local" else 86_400
+        return WithdrawalPolicy(
+            minimum_micros=self.withdrawal_minimum_micros,
+            fee_micros=self.withdrawal_fee_micros,
+            account_daily_micros=self.withdrawal_account_daily_micros,
+            platform_daily_micros=self.withdrawal_platform_daily_micros,
+            review_from_micros=self.withdrawal_review_from_micros,
+            new_address_cooldown_s=cooldown,
+        )
+
+
+class ApiSettings(Settings):
+    """The API process: no keys, nothing that signs."""
+
+    api_host: str = Field("127.0.0.1", description="Address to listen on.")
+    api_port: int = Field(8000, description="Port to listen on.")
+    session_secret: SecretStr = Field(description="Signs cursors and sessions; 32 random bytes or more.")
+    session_hours: int = Field(12, ge=1, description="How long a login lasts.")
+    rate_limit_per_s: int = Field(1_000, ge=1, description="Requests a second per API key.")
+    login_limit_per_minute: int = Field(10, ge=1, description="Login attempts a minute per address.")
+    max_body_bytes: int = Field(262_144, description="Largest request body.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses whose X-Forwarded-For is believed, comma separated."
+    )
+    github_client_id: str = Field("", description="OAuth sign-in by GitHub; empty: off.")
+    github_client_secret: SecretStr = Field(SecretStr(""), description="Secret of the GitHub OAuth app.")
+    login_allow_list: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="E-mail addresses that may sign in by OAuth, comma separated."
+    )
+
+    def model_post_init(self, _context: Any) -> None:
+        if len(self.session_secret.get_secret_value()) < 16:
+            raise ValueError("SESSION_SECRET is too short: give 32 random bytes")
+
+
+class WorkerSettings(Settings):
+    """Worker processes. Signing keys are not here."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address of /health and /metrics.")
+    metrics_port: int = Field(0, description="Port of /health and /metrics; 0: none.")
+    graceful_shutdown_s: int = Field(30, ge=0, description="Time for running activities to end on SIGTERM.")
+    max_concurrent: int = Field(100, ge=1, description="Tasks in flight per queue and kind; pollers follow.")
+
+    scanner_span_blocks: int = Field(500, ge=1, description="Largest block range per log query at the start.")
+    scanner_poll_ms: int = Field(250, ge=50, description="Poll interval when no WebSocket wakes the scanner.")
+    scanner_start_block: int | None = Field(None, description="First block to scan on an empty database; default head.")
+
+    hot_wallet_min_wei: int = Field(10**15, description="Gas floor: below it nothing is sent (0.001 ETH).")
+    gas_wallet_min_wei: int = Field(10**16, description="Below it the gas wallet raises an alert.")
+    hot_wallet_floor_micros: int = Field(0, description="Alert when the hot wallet holds less USDC.")
+    hot_wallet_ceiling_micros: int = Field(50_000_000_000, description="Alert when it holds more: move it to cold.")
+    sweep_minimum_micros: int = Field(10_000_000, description="Smallest balance worth a periodic sweep.")
+    custody_interval_s: int = Field(600, ge=1, description="How often custody upkeep runs.")
+    check_interval_s: int = Field(60, ge=1, description="How often solvency and the ledger are checked.")
+    funds_retry_s: int = Field(5, ge=1, description="How often a withdrawal short of funds looks again.")
+    replace_after_s: int = Field(25, ge=1, description="A transaction not mined by then is replaced.")
+    max_fee_cap_wei: int = Field(10 * 10**9, description="No attempt offers more per unit of gas.")
+    priority_fee_wei: int = Field(0, ge=0, description="Tip per unit of gas; Arbitrum needs none.")
+
+    backup_key: SecretStr = Field(SecretStr(""), description="base64 of 32 bytes; backups are encrypted with it.")
+    backup_dir: str = Field("", description="Where backups go; must not be inside the data directory. Empty: off.")
+    backup_keep: int = Field(7, ge=1, description="Backups kept.")
+    backup_hour_utc: int = Field(3, ge=0, le=23, description="When the nightly backup starts.")
+    pg_bin_dir: str = Field("", description="Directory of pg_dump and pg_restore; empty: from PATH.")
+    temporal_db_file: str = Field("", description="SQLite file of the embedded Temporal server.")
+    temporal_db_dsn: SecretStr = Field(SecretStr(""), description="Postgres DSN of Temporal's own database.")
+
+    def fee_policy(self) -> FeePolicy:
+        return FeePolicy(max_fee_cap=self.max_fee_cap_wei, priority=self.priority_fee_wei)
+
+
+class SignerSettings(WorkerSettings):
+    """The signer alone: the only class with private keys."""
+
+    hot_wallet_private_key: SecretStr = Field(description="Key of HOT_WALLET_ADDRESS.")
+    gas_wallet_private_key: SecretStr = Field(description="Key of GAS_WALLET_ADDRESS.")
+    deposit_account_xprv: SecretStr = Field(description="xprv of m/44'/60'/0': signs sweeps of deposit addresses.")

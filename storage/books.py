@@ -1,0 +1,111 @@
+"""The only writer of money. A request never comes here: see storage/intents.py.
+
+`Books.begin()` opens one transaction; `Book.book()` writes balanced transfers into it, each once per key. The
+database refuses what does not balance and keeps balances by itself (migrations: foundation.sql).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import BaseModel
+
+from domain.shared.errors import Broken
+from domain.shared.ledger import Transfer
+from storage.database import Connection, Pool, transaction
+
+_BOOK = """
+WITH wanted AS (
+  SELECT * FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(refs)s::text[], %(phases)s::text[], %(resolves)s::text[])
+    AS w(key, kind, ref, phase, resolves)
+), written AS (
+  INSERT INTO platform.transfers (key, kind, ref, phase, resolves)
+  SELECT w.key, w.kind, w.ref, w.phase::platform.transfer_phase,
+         (SELECT p.id FROM platform.transfers p WHERE p.key = w.resolves)
+  FROM wanted w ON CONFLICT (key) DO NOTHING RETURNING id, key
+), lines AS (
+  INSERT INTO platform.postings (transfer_id, account, unit, amount)
+  SELECT t.id, l.account, l.unit, l.amount
+  FROM unnest(%(line_keys)s::text[], %(accounts)s::text[], %(units)s::text[], %(amounts)s::numeric[])
+    AS l(key, account, unit, amount) JOIN written t USING (key)
+)
+SELECT id, key FROM written
+"""
+
+_STORED = """
+SELECT t.key, t.id, p.account, p.unit, p.amount
+FROM platform.transfers t JOIN platform.postings p ON p.transfer_id = t.id
+WHERE t.key = ANY(%s) ORDER BY p.id
+"""
+
+
+class Booked(BaseModel):
+    """`replayed`: the key had been booked before with the same lines; nothing was written now."""
+
+    id: int
+    key: str
+    replayed: bool
+
+
+class Book:
+    """One open transaction with the right to move money. Use `connection` for the rows that belong to the same fact."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def book(self, *transfers: Transfer) -> list[Booked]:
+        """Write transfers, each at most once per key.
+
+        Args:     transfers  balanced by construction; the database checks again at commit.
+        Returns:  one Booked per transfer, in order.
+        Raises:   Rejected insufficient_funds when an account would go below zero; Broken ledger_mismatch when a key
+                  was booked before with other lines, or a hold was resolved before in another way.
+        """
+        lines = [(t.key, p) for t in transfers for p in t.postings]
+        cursor = await self.connection.execute(
+            _BOOK,
+            {
+                "keys": [t.key for t in transfers],
+                "kinds": [t.kind for t in transfers],
+                "refs": [t.ref for t in transfers],
+                "phases": [t.phase.value for t in transfers],
+                "resolves": [t.resolves for t in transfers],
+                "line_keys": [key for key, _ in lines],
+                "accounts": [p.account for _, p in lines],
+                "units": [p.unit for _, p in lines],
+                "amounts": [p.amount for _, p in lines],
+            },
+        )
+        written = {row["key"]: row["id"] for row in await cursor.fetchall()}
+        replays = [t for t in transfers if t.key not in written]
+        known = await self._check_replays(replays) if replays else {}
+        return [
+            Booked(id=written.get(t.key) or known[t.key], key=t.key, replayed=t.key not in written) for t in transfers
+        ]
+
+    async def _check_replays(self, transfers: list[Transfer]) -> dict[str, int]:
+        cursor = await self.connection.execute(_STORED, [[t.key for t in transfers]])
+        stored: dict[str, list[tuple[str, str, int]]] = {}
+        ids: dict[str, int] = {}
+        for row in await cursor.fetchall():
+            stored.setdefault(row["key"], []).append((row["account"], row["unit"], row["amount"]))
+            ids[row["key"]] = row["id"]
+        for transfer in transfers:
+            asked = sorted((p.account, p.unit, p.amount) for p in transfer.postings)
+            if sorted(stored.get(transfer.key, [])) != asked:
+                raise Broken("ledger_mismatch", f"transfer {transfer.key} was booked before with other lines")
+        return ids
+
+
+class Books:
+    """The right to open books; held by workers and the CLI only."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Book]:
+        """One transaction: everything in the block is committed together or not at all."""
+        async with transaction(self.pool) as connection:
+            yield Book(connection)

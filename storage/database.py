@@ -1,0 +1,80 @@
+"""Connections: one psycopg pool a process, transactions, and the translation of database errors into ours.
+
+Whole numbers stay whole: NUMERIC is loaded as `int` (the schema has no fractions) and uuid as `str`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.adapt import Loader
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.string import TextLoader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domain.shared.errors import Rejected, Unavailable
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+STATEMENT_TIMEOUT_MS = 5_000
+
+
+class _WholeNumber(Loader):
+    def load(self, data: Any) -> int:
+        return int(bytes(data))
+
+
+async def _configure(connection: Connection) -> None:
+    connection.adapters.register_loader("numeric", _WholeNumber)
+    connection.adapters.register_loader("uuid", TextLoader)
+
+
+def make_pool(dsn: str, *, size: int, name: str, read_only: bool = False) -> Pool:
+    """A closed pool; open it with `async with`. `read_only` connections cannot write, whatever the SQL says."""
+    options = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return AsyncConnectionPool(
+        dsn,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"row_factory": dict_row, "options": options, "application_name": f"holdfast-{name}"},
+        configure=_configure,
+        min_size=1,
+        max_size=size,
+        timeout=5,
+        max_idle=60,
+        reconnect_timeout=30,
+        open=False,
+        name=name,
+    )
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn driver errors into the house's: lost connections into Unavailable, overdrafts into Rejected."""
+    try:
+        yield
+    except psycopg.errors.CheckViolation as error:
+        if error.diag.constraint_name == "ck_balances_not_negative":
+            raise Rejected("insufficient_funds", "the available balance is smaller than the amount") from error
+        raise
+    except (
+        PoolTimeout,
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.SerializationFailure,
+    ) as error:
+        raise Unavailable("database_unavailable", type(error).__name__) from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction, READ COMMITTED: committed when the block ends, rolled back when it raises."""
+    async with translated(), pool.connection() as connection, connection.transaction():
+        yield connection

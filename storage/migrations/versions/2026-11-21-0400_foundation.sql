@@ -1,0 +1,74 @@
+-- What no writer can get around: the books balance, are summed, and are only ever appended to.
+
+-- A transfer has at least two lines and sums to zero per unit; a post or void takes exactly what was held.
+CREATE FUNCTION platform.check_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT count(*) FROM platform.postings WHERE transfer_id = NEW.id) < 2 THEN
+    RAISE EXCEPTION 'transfer % has fewer than two postings', NEW.key USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
+  END IF;
+  IF EXISTS (SELECT 1 FROM platform.postings WHERE transfer_id = NEW.id GROUP BY unit HAVING sum(amount) <> 0) THEN
+    RAISE EXCEPTION 'transfer % does not sum to zero', NEW.key USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
+  END IF;
+  IF NEW.resolves IS NOT NULL THEN
+    IF (SELECT phase FROM platform.transfers WHERE id = NEW.resolves) <> 'pending' THEN
+      RAISE EXCEPTION 'transfer % resolves one that is not pending', NEW.key USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_resolves';
+    END IF;
+    IF EXISTS (
+      SELECT 1 FROM platform.postings p
+      WHERE p.transfer_id = NEW.resolves AND p.amount > 0
+        AND p.amount <> -coalesce((SELECT sum(q.amount) FROM platform.postings q
+                                   WHERE q.transfer_id = NEW.id AND q.account = p.account AND q.unit = p.unit), 0)) THEN
+      RAISE EXCEPTION 'transfer % does not take what was held', NEW.key USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_resolves';
+    END IF;
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE CONSTRAINT TRIGGER transfer_balanced AFTER INSERT ON platform.transfers
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION platform.check_transfer();
+
+-- Once per statement: nobody can add a line to an old transfer, and balances follow postings.
+CREATE FUNCTION platform.sum_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM added GROUP BY transfer_id, unit HAVING sum(amount) <> 0) THEN
+    RAISE EXCEPTION 'postings of a transfer must be written together and sum to zero' USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
+  END IF;
+  INSERT INTO platform.balances AS b (account, unit, balance)
+    SELECT account, unit, sum(amount) FROM added GROUP BY account, unit ORDER BY account, unit
+    ON CONFLICT (account, unit) DO UPDATE SET balance = b.balance + excluded.balance;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER postings_summed AFTER INSERT ON platform.postings
+  REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION platform.sum_postings();
+
+CREATE FUNCTION platform.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON platform.transfers FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON platform.postings FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON platform.audit_log FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+-- Listeners get ids only; the row is read afterwards. One wake-up per statement.
+CREATE FUNCTION platform.notify_channel() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify(TG_ARGV[0], '');
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER outbox_notify AFTER INSERT ON platform.outbox FOR EACH STATEMENT EXECUTE FUNCTION platform.notify_channel('outbox');
+CREATE TRIGGER operations_notify AFTER INSERT ON platform.operations FOR EACH STATEMENT EXECUTE FUNCTION platform.notify_channel('intents');
+CREATE TRIGGER deliveries_notify AFTER INSERT ON platform.webhook_deliveries FOR EACH STATEMENT EXECUTE FUNCTION platform.notify_channel('intents');
+
+CREATE FUNCTION platform.guard_balances() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF pg_trigger_depth() < 2 THEN
+    RAISE EXCEPTION 'balances follow postings and are never written by hand' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER follow_postings BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON platform.balances
+  FOR EACH STATEMENT EXECUTE FUNCTION platform.guard_balances();

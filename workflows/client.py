@@ -1,0 +1,154 @@
+"""Temporal from the outside: connect, start a process by its row, ask it to change. Used by worker, server and cli."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TypeVar
+
+from pydantic import BaseModel
+from temporalio.client import Client, Interceptor, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.shared.errors import Rejected, Unavailable
+from domain.shared.processes import PROCESSES, Start
+from workflows import search
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
+    """Pydantic payloads; with a codec, payloads and failure details are encrypted."""
+    if codec is None:
+        return pydantic_data_converter
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def connect(
+    address: str,
+    namespace: str,
+    *,
+    codec: PayloadCodec | None = None,
+    tls: bool = False,
+    api_key: str | None = None,
+    runtime: Runtime | None = None,
+    lazy: bool = False,
+    interceptors: list[Interceptor] | None = None,
+) -> Client:
+    """A client with the house's converter. `lazy`: the connection is made by the first call."""
+    return await Client.connect(
+        address,
+        namespace=namespace,
+        data_converter=data_converter(codec),
+        tls=tls,
+        api_key=api_key,
+        runtime=runtime,
+        lazy=lazy,
+        interceptors=interceptors or [],
+    )
+
+
+class Processes:
+    """Start and steer the processes of domain.shared.processes. Every call is safe to repeat."""
+
+    def __init__(self, client: Client, rpc_timeout: timedelta = timedelta(seconds=5)) -> None:
+        self.client = client
+        self.rpc_timeout = rpc_timeout
+
+    async def start(
+        self,
+        kind: str,
+        subject_id: str,
+        workflow_id: str,
+        summary: str,
+        *,
+        operation_id: str | None = None,
+        account_id: str | None = None,
+    ) -> None:
+        """Start the process, or find it running or ended already: the id is its idempotency.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        process = PROCESSES[kind]
+        pairs = [SearchAttributePair(search.AREA, process.area)]
+        if account_id:
+            pairs.append(SearchAttributePair(search.ACCOUNT_ID, account_id))
+        try:
+            await self.client.start_workflow(
+                process.workflow,
+                Start(subject_id=subject_id, operation_id=operation_id),
+                id=workflow_id,
+                task_queue=process.queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=summary,
+                search_attributes=TypedSearchAttributes(pairs),
+                rpc_timeout=self.rpc_timeout,
+                task_timeout=timedelta(seconds=10),
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _unavailable(error) from error
+
+    async def signal(self, workflow_id: str, name: str, argument: BaseModel) -> bool:
+        """Signal a process; False when no such process is running."""
+        try:
+            await self.client.get_workflow_handle(workflow_id).signal(name, argument, rpc_timeout=self.rpc_timeout)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise _unavailable(error) from error
+        return True
+
+    async def update(
+        self, workflow_id: str, name: str, argument: BaseModel, answer: type[Answer], *, update_id: str
+    ) -> Answer:
+        """Ask a process for a validated change and wait for its answer. `update_id` makes it happen once.
+
+        Raises: Rejected with the code the process gave; Rejected conflict when it has ended; Unavailable when no
+                worker answers in time (the change may still happen: ask again with the same id).
+        """
+        handle = self.client.get_workflow_handle(workflow_id)
+        try:
+            result: Answer = await handle.execute_update(
+                name, argument, id=update_id, result_type=answer, rpc_timeout=self.rpc_timeout
+            )
+            return result
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type:
+                raise Rejected(cause.type, cause.message) from error
+            raise
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise Unavailable("temporal_unavailable", "no worker answered in time") from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Rejected("conflict", "the process has ended") from error
+            raise _unavailable(error) from error
+
+    async def cancel(self, workflow_id: str) -> None:
+        """Ask a process to cancel itself (it undoes what it must). Unknown or ended ones are left alone."""
+        try:
+            await self.client.get_workflow_handle(workflow_id).cancel(rpc_timeout=self.rpc_timeout)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _unavailable(error) from error
+
+
+def _unavailable(error: RPCError) -> Unavailable:
+    return Unavailable("temporal_unavailable", f"Temporal answered {error.status.name}")
