@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.exchange.deposits import DepositPolicy, Tier
@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     arbitrum_rpc_url: str = Field(description="HTTP JSON-RPC of the chain.")
     arbitrum_rpc_fallback_url: str = Field("", description="Second node; asked when the first fails or to compare.")
     arbitrum_ws_url: str = Field("", description="WebSocket JSON-RPC; only a wake-up for the scanner. Empty: polling.")
+    explorer_url: str = Field("", description="Block explorer, for links: …/tx/{hash} is appended. Empty: none.")
     arbitrum_chain_id: int = Field(421614, description="EIP-155 number the node must answer.")
     usdc_contract_address: str = Field(description="The one token that is credited.")
     deposit_xpub: str = Field(description="Account xpub m/44'/60'/0'; deposit addresses are /0/i below it.")
@@ -129,6 +130,11 @@ class ApiSettings(Settings):
     login_allow_list: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="E-mail addresses that may sign in by OAuth, comma separated."
     )
+
+    @field_validator("trusted_proxies", "login_allow_list", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     def model_post_init(self, _context: Any) -> None:
         if len(self.session_secret.get_secret_value()) < 16:

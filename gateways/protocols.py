@@ -94,7 +94,13 @@ class EvmChain(Protocol):
 
     async def eth_balances(self, addresses: Sequence[str]) -> list[int]: ...
 
-    async def transaction_count(self, address: str, *, pending: bool = False) -> int: ...
+    async def transaction_count(self, address: str, *, pending: bool = False, block_number: int | None = None) -> int:
+        """Nonces used: in the latest block, in the pool too, or at a block."""
+        ...
+
+    async def knows(self, tx_hash: str) -> bool:
+        """Does the node have this transaction, mined or in its pool?"""
+        ...
 
     async def base_fee(self) -> int: ...
 
@@ -116,8 +122,10 @@ class EvmChain(Protocol):
 
 
 class RangeTooLarge(Unavailable):
+    """The node refuses a log query of this width; the caller halves it (`range_too_large` in data)."""
+
     def __init__(self, detail: str) -> None:
-        super().__init__("chain_unavailable", detail)
+        super().__init__("chain_unavailable", detail, range_too_large=True)
 
 
 class EvmSigner(Protocol):

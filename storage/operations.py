@@ -54,7 +54,7 @@ async def mark_step(
            VALUES (%(op)s, %(name)s,
              (SELECT coalesce(max(position), 0) + 1 FROM platform.operation_steps WHERE operation_id = %(op)s),
              %(status)s, 1, %(detail)s, %(links)s, clock_timestamp(),
-             CASE WHEN %(status)s IN ('done', 'failed', 'skipped', 'undone') THEN clock_timestamp() END)
+             CASE WHEN %(ended)s THEN clock_timestamp() END)
            ON CONFLICT (operation_id, name) DO UPDATE SET
              status = excluded.status,
              attempts = s.attempts + (excluded.status = 'running' OR s.attempts = 0)::int,
@@ -62,7 +62,14 @@ async def mark_step(
              links = CASE WHEN excluded.links = '[]' THEN s.links ELSE excluded.links END,
              started_at = coalesce(s.started_at, clock_timestamp()),
              finished_at = excluded.finished_at""",
-        {"op": operation_id, "name": name, "status": status, "detail": detail, "links": Jsonb(links or [])},
+        {
+            "op": operation_id,
+            "name": name,
+            "status": status,
+            "ended": status in ("done", "failed", "skipped", "undone"),
+            "detail": detail,
+            "links": Jsonb(links or []),
+        },
     )
 
 
@@ -74,9 +81,15 @@ async def set_operation(
         return
     cursor = await connection.execute(
         """UPDATE platform.operations SET status = %(status)s, summary = %(summary)s, failure_code = %(code)s,
-             finished_at = CASE WHEN %(status)s IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
+             finished_at = CASE WHEN %(ended)s THEN clock_timestamp() END
            WHERE id = %(id)s RETURNING kind, subject_id, account_id""",
-        {"status": status, "summary": summary, "code": failure_code, "id": operation_id},
+        {
+            "status": status,
+            "ended": status in ("completed", "failed", "cancelled"),
+            "summary": summary,
+            "code": failure_code,
+            "id": operation_id,
+        },
     )
     row = await cursor.fetchone()
     if row is not None:

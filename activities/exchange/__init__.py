@@ -1,0 +1,1 @@
+"""Exchange activities: scanning, deposits, withdrawals, signing, sending, custody."""

@@ -1,0 +1,1 @@
+"""Upkeep of the system itself: dispatch, checks, webhooks, backups."""

@@ -81,17 +81,29 @@ class DepositVerdict(StrEnum):
     IGNORED = "ignored"
 
 
+class VerifiedDeposit(Message):
+    """The log was just read from this block, and the block is canonical."""
+
+    deposit_id: str
+    block_hash: str
+
+
 class DepositChecked(Message):
-    """What the chain and the row say now. `verified`: ids at the same address whose logs are still on the chain."""
+    """What the chain and the row say now. `verified`: this deposit and dust at its address, still there."""
 
     verdict: DepositVerdict
-    verified: tuple[str, ...] = ()
+    verified: tuple[VerifiedDeposit, ...] = ()
+    finalized: int = 0
     summary: str = ""
 
 
 class CreditDeposit(Message):
+    """Credit what was verified; or, with `final_orphan`, end this life of the deposit."""
+
     deposit_id: str
-    verified: tuple[str, ...]
+    verified: tuple[VerifiedDeposit, ...] = ()
+    final_orphan: bool = False
+    finalized: int = 0
 
 
 class DepositCredited(Message):
@@ -111,12 +123,18 @@ class WithdrawalRef(Message):
 
 
 class HoldPlaced(Message):
-    """Result of the checks under lock. `code` set: rejected. `usable_in_s` > 0: the address is cooling down."""
+    """Where it stands after the checks under lock. `usable_in_s` > 0: the address is cooling down."""
 
+    status: str
     code: str | None = None
-    review: bool = False
     usable_in_s: int = 0
     summary: str = ""
+
+
+class WithdrawalRetry(Message):
+    """Signal: an operator or a refill says that it is worth looking again."""
+
+    cause: str = ""
 
 
 class Decision(Message):
@@ -134,15 +152,40 @@ class WithdrawalState(Message):
     failure_code: str | None = None
 
 
+class DecideWithdrawal(Message):
+    withdrawal_id: str
+    decision: Decision
+
+
+class Cancellation(Message):
+    withdrawal_id: str
+    principal: str
+
+
+class RefuseWithdrawal(Message):
+    withdrawal_id: str
+    code: str
+    detail: str = ""
+
+
+class WaitReason(Message):
+    """Why a withdrawal waits; an empty reason clears it."""
+
+    withdrawal_id: str
+    reason: str = ""
+    detail: str = ""
+
+
 class FundsChecked(Message):
-    """May it be signed now? `reason`: gas_wallet_low, hot_wallet_low, withdrawals_disabled, cancelled or empty."""
+    """May it be signed now? `reason`: gas_wallet_low, hot_wallet_low, withdrawals_disabled or empty."""
 
     ready: bool
     reason: str = ""
+    detail: str = ""
     refused_code: str | None = None
     """the token itself refuses this transfer in simulation; nothing was signed"""
     sweeps: tuple[str, ...] = ()
-    """sweeps opened to refill the hot wallet; the workflow starts them"""
+    """sweeps opened to refill the hot wallet"""
 
 
 class Purpose(StrEnum):
@@ -155,10 +198,10 @@ class Purpose(StrEnum):
 class SignTransaction(Message):
     """Sign what the books say for (purpose, ref_id); the signer reads it. `replace`: same nonce, higher fee."""
 
-    chain_id: int
     purpose: Purpose
     ref_id: str
     replace: bool = False
+    after_attempt: int = 0
 
 
 class TransactionSigned(Message):
@@ -171,7 +214,6 @@ class TransactionSigned(Message):
 
 
 class TransactionRef(Message):
-    chain_id: int
     transaction_id: str
 
 
@@ -186,6 +228,8 @@ class Mined(StrEnum):
     """mined, but what moved cannot be proved: an operator decides"""
     STUCK = "stuck"
     """not mined in time: replace with higher fees"""
+    LOST = "lost"
+    """the node does not know it (any more): send the same bytes again"""
     FOREIGN = "foreign"
     """the nonce was used by a transaction we did not sign"""
 

@@ -79,9 +79,10 @@ def releases(outcome: Mined) -> bool:
     return outcome in (Mined.REVERTED, Mined.NO_EFFECT)
 
 
+FOREIGN_CODE: Final = "nonce_used_by_foreign_transaction"
 FAILURE_CODES: Final[dict[Mined, str]] = {
     Mined.REVERTED: "transaction_reverted",
     Mined.NO_EFFECT: "token_moved_nothing",
     Mined.UNCERTAIN: "mined_without_proof",
-    Mined.FOREIGN: "nonce_used_by_foreign_transaction",
+    Mined.FOREIGN: FOREIGN_CODE,
 }

@@ -82,6 +82,11 @@ PROBLEMS: dict[str, Problem] = {
     "not_retryable": Problem(
         409, "Only an operation that needs an operator or has failed can be retried.", "See its status."
     ),
+    "send_refused": Problem(
+        409,
+        "The chain's node refuses this transaction for good.",
+        "`reason` says why: nonce_too_low, underpriced, insufficient_gas_funds, reverts or other.",
+    ),
     "email_taken": Problem(409, "Another account uses this e-mail.", "Use another one."),
     "conflict": Problem(409, "The state changed in between.", "Read it again."),
     # time must act

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -107,13 +108,25 @@ deposits = Table(
     words("required_tag", nullable=True),
     Column("due_block", BigInteger, nullable=False, server_default=text("0")),
     at("signalled_at"),
+    # deep enough, but below the minimum: waits for more on the same address
     at("confirmed_at"),
+    # an orphan's process ended (its block was finalized away); re-inclusion starts the next generation
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
     at("credited_at"),
     Column("operation_id", Uuid, ForeignKey("platform.operations.id"), nullable=True, index=True),
     created_at(),
     at("updated_at", default=True),
     Index("uq_deposits_identity", "chain_id", "tx_hash", "log_ordinal", unique=True),
-    Index("ix_deposits_due", "chain_id", "due_block", postgresql_where=text("status IN ('seen', 'confirming')")),
+    Index(
+        "ix_deposits_due",
+        "chain_id",
+        "due_block",
+        postgresql_where=text("status IN ('seen', 'confirming') AND confirmed_at IS NULL"),
+    ),
+    Index("ix_deposits_seen", "chain_id", "block_number", postgresql_where=text("status = 'seen'")),
+    Index(
+        "ix_deposits_orphaned", "chain_id", "block_number", postgresql_where=text("status = 'orphaned' AND NOT closed")
+    ),
     Index("ix_deposits_block_number", "chain_id", "block_number"),
     Index("ix_deposits_to_address", "to_address", "status"),
     Index("ix_deposits_account_status", "account_id", "status", "id"),

@@ -1,0 +1,1 @@
+"""Processes that keep the system itself in order."""

@@ -532,6 +532,7 @@ def upgrade() -> None:
         sa.Column("due_block", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("signalled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("credited_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("operation_id", sa.Uuid(), nullable=True),
         sa.Column(
@@ -560,9 +561,25 @@ def upgrade() -> None:
         ["chain_id", "due_block"],
         unique=False,
         schema="exchange",
-        postgresql_where=sa.text("status IN ('seen', 'confirming')"),
+        postgresql_where=sa.text("status IN ('seen', 'confirming') AND confirmed_at IS NULL"),
     )
     op.create_index(op.f("ix_deposits_operation_id"), "deposits", ["operation_id"], unique=False, schema="exchange")
+    op.create_index(
+        "ix_deposits_orphaned",
+        "deposits",
+        ["chain_id", "block_number"],
+        unique=False,
+        schema="exchange",
+        postgresql_where=sa.text("status = 'orphaned' AND NOT closed"),
+    )
+    op.create_index(
+        "ix_deposits_seen",
+        "deposits",
+        ["chain_id", "block_number"],
+        unique=False,
+        schema="exchange",
+        postgresql_where=sa.text("status = 'seen'"),
+    )
     op.create_index("ix_deposits_to_address", "deposits", ["to_address", "status"], unique=False, schema="exchange")
     op.create_index(
         "uq_deposits_identity", "deposits", ["chain_id", "tx_hash", "log_ordinal"], unique=True, schema="exchange"

@@ -1,7 +1,8 @@
 -- What no writer can get around: the books balance, are summed, and are only ever appended to.
 
 -- A transfer has at least two lines and sums to zero per unit; a post or void takes exactly what was held.
-CREATE FUNCTION platform.check_transfer() RETURNS trigger LANGUAGE plpgsql AS $$
+-- enable_seqscan off: plans are cached per session, and one made while a table was empty would keep its scan
+CREATE FUNCTION platform.check_transfer() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   IF (SELECT count(*) FROM platform.postings WHERE transfer_id = NEW.id) < 2 THEN
     RAISE EXCEPTION 'transfer % has fewer than two postings', NEW.key USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
@@ -28,14 +29,23 @@ CREATE CONSTRAINT TRIGGER transfer_balanced AFTER INSERT ON platform.transfers
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION platform.check_transfer();
 
 -- Once per statement: nobody can add a line to an old transfer, and balances follow postings.
-CREATE FUNCTION platform.sum_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION platform.sum_postings() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM added GROUP BY transfer_id, unit HAVING sum(amount) <> 0) THEN
     RAISE EXCEPTION 'postings of a transfer must be written together and sum to zero' USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
   END IF;
-  INSERT INTO platform.balances AS b (account, unit, balance)
-    SELECT account, unit, sum(amount) FROM added GROUP BY account, unit ORDER BY account, unit
-    ON CONFLICT (account, unit) DO UPDATE SET balance = b.balance + excluded.balance;
+  -- not one upsert: the CHECK would look at the proposed row, a negative delta, before the conflict is resolved
+  INSERT INTO platform.balances (account, unit, balance)
+    SELECT DISTINCT account, unit, 0 FROM added a
+    WHERE NOT EXISTS (SELECT 1 FROM platform.balances b WHERE b.account = a.account AND b.unit = a.unit)
+    ORDER BY account, unit ON CONFLICT DO NOTHING;
+  -- always in the same order, so that two transactions never wait for each other
+  PERFORM 1 FROM platform.balances b
+    WHERE EXISTS (SELECT 1 FROM added a WHERE a.account = b.account AND a.unit = b.unit)
+    ORDER BY b.account, b.unit FOR UPDATE;
+  UPDATE platform.balances b SET balance = b.balance + d.delta
+    FROM (SELECT account, unit, sum(amount) AS delta FROM added GROUP BY account, unit) d
+    WHERE b.account = d.account AND b.unit = d.unit;
   RETURN NULL;
 END $$;
 

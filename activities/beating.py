@@ -1,0 +1,38 @@
+"""Heartbeats for long activities: fast failover when a worker dies, prompt end when it shuts down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+from domain.shared.errors import Unavailable
+
+BEAT_S = 0.5
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Beat in the background while the block runs; Temporal retries elsewhere soon after the beats stop."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT_S)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def leave_if_stopping() -> None:
+    """Give the turn to another worker when this one shuts down."""
+    if activity.is_worker_shutdown():
+        raise Unavailable("unavailable", "this worker is shutting down")

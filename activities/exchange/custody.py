@@ -1,0 +1,165 @@
+"""Custody upkeep: sweeps, wallet levels, transactions that a deep reorganisation dropped, and the proof of solvency."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from domain.exchange.custody import Solvency
+from domain.exchange.fees import FeePolicy, first_price, gas_with_margin
+from domain.exchange.messages import CheckResult, FinishSweep, SweepPlanned, SweepRef, UpkeepDone, WatchChain
+from domain.exchange.tokens import encode_transfer
+from domain.shared.money import format_amount, format_usdc
+
+if TYPE_CHECKING:
+    from gateways.protocols import EvmChain
+    from storage.exchange.custody import Claims, CustodyStore, SweepFacts
+    from storage.exchange.transactions import TransactionStore
+    from storage.jobs import JobStore
+
+
+class CustodyActivities:
+    """What keeps the wallets in order."""
+
+    def __init__(
+        self,
+        chain: EvmChain,
+        store: CustodyStore,
+        transactions: TransactionStore,
+        jobs: JobStore,
+        fees: FeePolicy,
+        *,
+        token: str,
+        wallets: dict[str, str],
+        levels: dict[str, int],
+    ) -> None:
+        """`wallets`: hot, gas, cold (may be empty). `levels`: hot_wei, gas_wei, floor_micros, ceiling_micros."""
+        self.chain = chain
+        self.store = store
+        self.transactions = transactions
+        self.jobs = jobs
+        self.fees = fees
+        self.token = token
+        self.wallets = wallets
+        self.levels = levels
+
+    @activity.defn
+    async def plan_sweep(self, command: SweepRef) -> SweepPlanned:
+        """How much gas the address needs before it can pay its sweep.
+
+        Effect: the top-up's amount on the sweep's row, fixed once it is signed.
+        Again:  computes and stores the same; a signed top-up keeps its amount.
+        """
+        sweep = await self.store.sweep(command.sweep_id)
+        if sweep.status != "open":
+            return SweepPlanned(skip=True, summary=f"already {sweep.status}")
+        balance = (await self.chain.token_balances(self.token, [sweep.address], None))[0]
+        if balance < sweep.amount_micros:
+            why = f"the address holds {format_usdc(balance)} USDC, not {format_usdc(sweep.amount_micros)}"
+            await self.store.skip_sweep(sweep.id, why)
+            return SweepPlanned(skip=True, summary=why)
+        need = await self._gas_need(sweep)
+        has = (await self.chain.eth_balances([sweep.address]))[0]
+        await self.store.plan_sweep(sweep.id, max(0, need - has))
+        return SweepPlanned(
+            top_up=need > has, summary=f"Sweep {format_usdc(sweep.amount_micros)} USDC from {sweep.address}"
+        )
+
+    async def _gas_need(self, sweep: SweepFacts) -> int:
+        data = encode_transfer(self.wallets["hot"], sweep.amount_micros)
+        gas = gas_with_margin(await self.chain.estimate_gas(sweep.address, self.token, data, 0))
+        price = first_price(await self.chain.base_fee(), self.fees)
+        # twice today's price: room for replacements
+        return 2 * gas * price.max_fee
+
+    @activity.defn
+    async def finish_sweep(self, command: FinishSweep) -> None:
+        """Book the mined sweep between our own custody accounts.
+
+        Effect: ledger transfer deposits → hot, sweep status: one transaction.
+        Again:  the transfer's key is the sweep's id; a closed sweep is left alone.
+        """
+        await self.store.finish_sweep(command)
+
+    @activity.defn
+    async def upkeep(self, command: WatchChain) -> UpkeepDone:
+        """Open worthwhile sweeps, look at wallet levels, send again what a deep reorganisation dropped.
+
+        Effect: sweep rows and alerts; stored bytes of lost transactions go to the node again.
+        Again:  one open sweep per address; alerts are counted; the same bytes are the same transaction.
+        """
+        sweeps = await self.store.open_sweeps()
+        await self._levels()
+        lost = await self._send_lost()
+        return UpkeepDone(sweeps=tuple(sweeps), summary=f"{len(sweeps)} sweeps opened, {lost} transactions sent again")
+
+    async def _levels(self) -> None:
+        hot, gas = await self.chain.eth_balances([self.wallets["hot"], self.wallets["gas"]])
+        usdc = (await self.chain.token_balances(self.token, [self.wallets["hot"]], None))[0]
+        floor, ceiling = self.levels["floor_micros"], self.levels["ceiling_micros"]
+        checks = [
+            ("gas_wallet_low", "hot", hot < self.levels["hot_wei"], f"hot wallet holds {format_amount(hot, 18)} ETH"),
+            ("gas_wallet_low", "gas", gas < self.levels["gas_wei"], f"gas wallet holds {format_amount(gas, 18)} ETH"),
+            ("hot_wallet_low", "hot", usdc < floor, f"hot wallet holds {format_usdc(usdc)} USDC"),
+            ("hot_wallet_high", "hot", usdc > ceiling, f"hot wallet holds {format_usdc(usdc)} USDC: move some to cold"),
+        ]
+        for code, subject, bad, detail in checks:
+            await self.store.report(code, subject, bad=bad, detail=detail)
+        figures = {"hot_wei": str(hot), "gas_wei": str(gas), "hot_usdc_micros": str(usdc)}
+        await self.jobs.record_run("wallet_levels", ok=not any(bad for _, _, bad, _ in checks), **figures)
+
+    async def _send_lost(self) -> int:
+        head = await self.chain.head()
+        lost = 0
+        for sent in await self.transactions.unfinalized(self.chain.chain_id, head.finalized):
+            receipts = [await self.chain.receipt(a.tx_hash, self.token) for a in sent.attempts]
+            if any(receipts) or await self.chain.knows(sent.attempts[0].tx_hash):
+                continue
+            await self.chain.send_raw(sent.attempts[0].raw)
+            await self.jobs.alert("deep_reorg", sent.ref_id, "a settled transaction left the chain; sent again")
+            lost += 1
+        return lost
+
+    async def solvency(self) -> Solvency:
+        """Custody against liabilities at one block B (exchange.md 8). B is chosen first: credits need deeper blocks.
+
+        Raises: Unavailable when the node is away: the answer is then unknown, not false.
+        """
+        head = await self.chain.head()
+        block = head.latest.number
+        claims = await self.store.claims()
+        addresses = sorted({*claims.addresses, *(w for w in self.wallets.values() if w and w != self.wallets["gas"])})
+        balances = await self.chain.token_balances(self.token, addresses, block)
+        return Solvency(
+            block_number=block,
+            custody=sum(balances),
+            in_flight=await self._mined_unsettled(claims, block),
+            liabilities=claims.liabilities,
+        )
+
+    async def _mined_unsettled(self, claims: Claims, block: int) -> int:
+        total = 0
+        for tx_hash, micros in claims.unsettled:
+            receipt = await self.chain.receipt(tx_hash, self.token)
+            if receipt is not None and receipt.status == 1 and receipt.transfers and receipt.block_number <= block:
+                total += micros
+        return total
+
+    @activity.defn
+    async def check_solvency(self, command: WatchChain) -> CheckResult:
+        """Prove that custody covers what is owed; on a breach stop withdrawals and call an operator.
+
+        Effect: a job row; on a breach the kill switch and an alert, in one transaction.
+        Again:  reads again; a tripped switch stays tripped, an open alert is counted.
+        """
+        found = await self.solvency()
+        detail = (
+            f"custody {format_usdc(found.custody)} + in flight {format_usdc(found.in_flight)}"
+            f" against {format_usdc(found.liabilities)} USDC owed at block {found.block_number}"
+        )
+        figures = {k: str(v) for k, v in found.model_dump().items()}
+        await self.jobs.record_run("solvency", ok=found.ok, **figures)
+        if not found.ok:
+            await self.store.stop_withdrawals("insolvent", detail)
+        return CheckResult(ok=found.ok, summary=detail)

@@ -1,0 +1,1 @@
+"""Accounts, their balances and ledger, API keys, sessions."""

@@ -1,0 +1,105 @@
+"""The application: routes, what they are given, and the layers around them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+
+from api import docs
+from api.accounts import accounts, keys, sessions
+from api.deps import Deps
+from api.dispatch import Dispatch
+from api.events import stream, webhooks
+from api.events.hub import Hub
+from api.exchange import deposits, requests, withdrawals
+from api.http.auth import Authenticator, principal_of
+from api.http.edge import Edge, RequestMetrics
+from api.http.paging import Cursors
+from api.http.problems import handlers
+from api.operations import routes as operations
+from api.system import acts, health, state
+
+ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
+    health.health, health.ready, health.metrics,
+    state.status, state.invariants, state.audit_log, state.problem_list, state.problem,
+    acts.controls, acts.set_control, acts.alerts, acts.resolve_alert, acts.quarantine, acts.replay, acts.discard,
+    operations.list_operations, operations.read, operations.cancel, operations.retry,
+    stream.follow,
+    webhooks.create, webhooks.list_webhooks, webhooks.read, webhooks.remove, webhooks.list_deliveries,
+    webhooks.redeliver,
+    accounts.create, accounts.list_accounts, accounts.read, accounts.balances, accounts.ledger,
+    keys.create, keys.list_keys, keys.revoke,
+    sessions.login, sessions.logout, sessions.session,
+    deposits.deposit_address, deposits.rotate, deposits.list_deposits, deposits.read_deposit,
+    requests.create, withdrawals.list_withdrawals, withdrawals.read, withdrawals.approve, withdrawals.reject,
+    withdrawals.cancel,
+    docs.document, docs.page, docs.asset,
+)  # fmt: skip
+
+
+def _given(value: Any) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False, use_cache=False)
+
+
+def create_app(
+    deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] = (), on_closing: Callable[[], None] | None = None
+) -> Litestar:
+    """The ASGI application. Its lifespan opens and closes the pools and the one LISTEN connection.
+
+    Args:  more_routes  handlers of other areas and of the dashboard; they get the same dependencies.
+           on_closing   called when the lifespan ends, before the pools close.
+    """
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics = RequestMetrics(registry)
+    hub = Hub(deps.database_url)
+    dispatch = Dispatch(deps.processes, deps.writes)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await deps.reads.open(wait=False)
+        await deps.writes.open(wait=False)
+        hub.start()
+        try:
+            yield
+        finally:
+            if on_closing is not None:
+                on_closing()
+            await hub.stop()
+            await dispatch.stop()
+            await deps.reads.close()
+            await deps.writes.close()
+
+    app = Litestar(
+        route_handlers=[*ROUTES, *more_routes],
+        dependencies={
+            "deps": _given(deps),
+            "hub": _given(hub),
+            "dispatch": _given(dispatch),
+            "metrics": _given(metrics),
+            "registry": _given(registry),
+            "principal": Provide(principal_of, sync_to_thread=False),
+        },
+        exception_handlers=handlers(),
+        lifespan=[lifespan],
+        openapi_config=docs.config(deps.config.version),
+        request_max_body_size=deps.config.max_body_bytes,
+        logging_config=None,
+        pdb_on_exception=False,
+    )
+    app.state.public_url = deps.config.public_url.rstrip("/")
+    app.state.authenticator = Authenticator(deps)
+    app.state.cursors = Cursors(deps.config.session_secret)
+    app.state.hub = hub
+    app.asgi_handler = Edge(app.asgi_handler, deps.config, metrics)
+    return app

@@ -1,0 +1,62 @@
+"""What the routes are given by the composition root: values, pools, and the doors to other parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from domain.exchange.custody import Solvency
+from domain.exchange.withdrawals import WithdrawalPolicy
+from gateways.protocols import EvmAddresses
+from storage.database import Pool
+from workflows.client import Processes
+
+
+class SolvencyCheck(Protocol):
+    """Custody against liabilities at one block. Raises Unavailable when the chain does not answer."""
+
+    async def __call__(self) -> Solvency: ...
+
+
+@dataclass(frozen=True)
+class ApiConfig:
+    """Values from the settings that routes need. Addresses are lower case."""
+
+    version: str
+    commit: str
+    profile: str
+    public_url: str
+    session_secret: bytes
+    chain_id: int
+    usdc_address: str
+    own_addresses: frozenset[str]
+    """Where withdrawals may not go: token, hot, gas and cold wallet."""
+    withdrawal_policy: WithdrawalPolicy
+    temporal_ui_url: str
+    temporal_namespace: str
+    session_hours: int = 12
+    rate_limit_per_s: int = 1_000
+    login_limit_per_minute: int = 10
+    max_body_bytes: int = 262_144
+    trusted_proxies: frozenset[str] = field(default_factory=frozenset)
+    event_stream_s: float = 600.0
+    heartbeat_s: float = 15.0
+
+    @property
+    def secure(self) -> bool:
+        """Do users reach us by https? Then cookies are Secure and HSTS is sent."""
+        return self.public_url.startswith("https://")
+
+
+@dataclass(frozen=True)
+class Deps:
+    """Pools are closed when handed in; the app opens them at start and closes them at its end."""
+
+    config: ApiConfig
+    reads: Pool
+    writes: Pool
+    database_url: str
+    """For the one LISTEN connection."""
+    processes: Processes
+    addresses: EvmAddresses
+    solvency: SolvencyCheck

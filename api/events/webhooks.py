@@ -1,0 +1,221 @@
+"""Webhook subscriptions (Standard Webhooks). Delivery itself is a process of its own, in the workers."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import secrets
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from litestar import Request, Response, delete, get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
+
+from api.deps import Deps
+from api.exchange.deposits import own_or_asked
+from api.http import bodies, paging
+from api.http.documented import guarded
+from api.http.idempotency import json_answer, respond
+from api.http.inputs import Input, storable
+from api.http.scopes import Principal
+from domain.shared.errors import Rejected
+from storage.database import transaction
+from storage.intents import webhooks as intents
+from storage.reads import webhooks as reads
+from storage.reads.base import Row
+
+TAG: Final = "Webhooks"
+Topic = Literal["accounts", "deposits", "withdrawals", "custody", "operations", "system"]
+_ID: Final = "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"
+_PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home.arpa")
+
+
+Url = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=500),
+    AfterValidator(storable),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://[!-~]+$", "maxLength": 500}),
+]
+
+
+class NewWebhook(Input):
+    url: Url
+    topics: Annotated[list[Topic], Field(min_length=1, max_length=6)]
+
+
+class WebhookView(BaseModel):
+    id: str
+    account_id: str
+    url: str
+    topics: list[Topic]
+    created_at: datetime
+
+
+class NewWebhookView(BaseModel):
+    """`secret` signs deliveries; shown here once."""
+
+    id: str
+    account_id: str
+    url: str
+    topics: list[Topic]
+    secret: str
+
+
+class WebhookPage(BaseModel):
+    items: list[WebhookView]
+    next_cursor: str | None
+
+
+class DeliveryView(BaseModel):
+    id: str
+    webhook_id: str
+    event_id: str
+    event_type: str | None
+    topic: str | None
+    status: Literal["pending", "delivered", "failed"]
+    attempts: int
+    last_error: str
+    delivered_at: datetime | None
+    created_at: datetime
+
+
+class DeliveryPage(BaseModel):
+    items: list[DeliveryView]
+    next_cursor: str | None
+
+
+def check_url(url: str, *, local: bool) -> None:
+    """Refuse what is not http(s) or, in production, not https to a public host: workers call this address.
+
+    A name can resolve to a private address later; the sender checks the address it connects to as well.
+
+    Raises: Rejected validation_failed.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Rejected("validation_failed", "the address cannot be read", pointer="/url") from error
+    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.username or not url.isascii():
+        raise Rejected("validation_failed", "give an http or https address without user name", pointer="/url")
+    if " " in url or "\\" in url:
+        raise Rejected("validation_failed", "the address holds characters that must be encoded", pointer="/url")
+    if local:
+        return
+    if parts.scheme != "https":
+        raise Rejected("validation_failed", "only https is called", pointer="/url")
+    if not _is_public(host):
+        raise Rejected("validation_failed", "only public hosts are called", pointer="/url")
+
+
+def _is_public(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        looks_numeric = host.replace(".", "").removeprefix("0x").isalnum() and host[0].isdigit() and "." not in host
+        names_number = all(part.isdigit() or part.startswith("0x") for part in host.split("."))
+        return "." in host and not host.endswith(_PRIVATE_NAMES) and not looks_numeric and not names_number
+    return address.is_global and not address.is_multicast
+
+
+async def _owned(deps: Deps, principal: Principal, webhook_id: UUID) -> Row:
+    row = await reads.webhook(deps.reads, str(webhook_id))
+    if row is None or not principal.sees(row["owner"]):
+        raise Rejected("not_found", "no such webhook, or not yours")
+    return row
+
+
+@post("/api/webhooks",
+      **guarded("Create a webhook", tag=TAG, scopes=("webhooks:write",), body=True,
+                request_example={"url": "https://example.org/hooks", "topics": ["deposits"]},
+                response_example={"id": _ID, "account_id": _ID, "url": "https://example.org/hooks",
+                                  "topics": ["deposits"], "secret": "whsec_…"}))  # fmt: skip
+async def create(deps: Deps, principal: Principal, data: JSONBody[NewWebhook]) -> Response[NewWebhookView]:
+    """Events from now on are sent as signed POSTs (Standard Webhooks headers). The secret is shown once, hence no
+    Idempotency-Key. A trader's webhook hears its own account's events, an operator's hears all.
+    """
+    check_url(data.url, local=deps.config.profile == "local")
+    topics: list[str] = list(dict.fromkeys(data.topics))
+    secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    async with transaction(deps.writes) as connection:
+        webhook_id = await intents.add_webhook(
+            connection,
+            account_id=principal.account_id,
+            url=data.url,
+            topics=topics,
+            secret=secret,
+            principal=principal.account_id,
+        )
+    answer = {
+        "id": webhook_id,
+        "account_id": principal.account_id,
+        "url": data.url,
+        "topics": topics,
+        "secret": secret,
+    }
+    return bodies.encoded(answer, 201, {"Location": f"/api/webhooks/{webhook_id}"})
+
+
+@get("/api/webhooks", **guarded("List webhooks", "invalid_cursor", tag=TAG, scopes=("exchange:read",)))
+async def list_webhooks(
+    request: Request[Any, Any, Any],
+    deps: Deps,
+    principal: Principal,
+    cursor: paging.Cursor = None,
+    limit: paging.Limit = 50,
+) -> Response[WebhookPage]:
+    """Subscriptions that are not deleted."""
+    owner = own_or_asked(principal, None)
+    found = await reads.webhooks(deps.reads, account_id=owner, limit=limit, after=paging.after(request, cursor))
+    return paging.answer(request, [r["body"] for r in found.rows], found.next_key)
+
+
+@get("/api/webhooks/{webhook_id:uuid}", **guarded("Read a webhook", tag=TAG, scopes=("exchange:read",)))
+async def read(deps: Deps, principal: Principal, webhook_id: FromPath[UUID]) -> Response[WebhookView]:
+    """Without its secret."""
+    return bodies.json_response((await _owned(deps, principal, webhook_id))["body"])
+
+
+@delete("/api/webhooks/{webhook_id:uuid}", **guarded("Delete a webhook", tag=TAG, scopes=("webhooks:write",)))
+async def remove(deps: Deps, principal: Principal, webhook_id: FromPath[UUID]) -> None:
+    """Nothing more is sent; deliveries under way may still arrive."""
+    await _owned(deps, principal, webhook_id)
+    async with transaction(deps.writes) as connection:
+        await intents.delete_webhook(connection, webhook_id=str(webhook_id), principal=principal.account_id)
+
+
+@get("/api/webhooks/{webhook_id:uuid}/deliveries",
+     **guarded("List deliveries", "invalid_cursor", tag=TAG, scopes=("exchange:read",)))  # fmt: skip
+async def list_deliveries(
+    request: Request[Any, Any, Any],
+    deps: Deps,
+    principal: Principal,
+    webhook_id: FromPath[UUID],
+    status: Annotated[Literal["pending", "delivered", "failed"] | None, QueryParameter(required=False)] = None,
+    cursor: paging.Cursor = None,
+    limit: paging.Limit = 50,
+) -> Response[DeliveryPage]:
+    """What was sent, what failed and why."""
+    await _owned(deps, principal, webhook_id)
+    after = paging.after(request, cursor)
+    found = await reads.deliveries(deps.reads, str(webhook_id), status=status, limit=limit, after=after)
+    return paging.answer(request, [r["body"] for r in found.rows], found.next_key)
+
+
+@post("/api/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/redeliver", status_code=202,
+      **guarded("Deliver again", "conflict", tag=TAG, scopes=("webhooks:write",)))  # fmt: skip
+async def redeliver(
+    deps: Deps, principal: Principal, webhook_id: FromPath[UUID], delivery_id: FromPath[UUID]
+) -> Response[DeliveryView]:
+    """A delivery that ended is tried afresh under a new id; 409 while it is still under way."""
+    await _owned(deps, principal, webhook_id)
+    async with transaction(deps.writes) as connection:
+        fresh = await intents.redeliver(
+            connection, webhook_id=str(webhook_id), delivery_id=str(delivery_id), principal=principal.account_id
+        )
+    row = await reads.delivery(deps.reads, fresh)
+    assert row is not None
+    return respond(json_answer(202, row["body"], location=f"/api/webhooks/{webhook_id}/deliveries"))

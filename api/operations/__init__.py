@@ -1,0 +1,1 @@
+"""Running processes over HTTP: what they do, cancel, retry."""

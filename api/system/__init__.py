@@ -1,0 +1,1 @@
+"""The system about itself: health, state, invariants, and what operators may change."""

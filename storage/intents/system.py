@@ -1,0 +1,69 @@
+"""Operators' acts on the system itself: kill switches, alerts, quarantine. All audited, all told to listeners."""
+
+from __future__ import annotations
+
+from domain.shared.errors import Rejected
+from domain.shared.events import Event
+from storage.database import Connection
+from storage.events import audit, emit
+
+
+async def set_control(connection: Connection, *, name: str, enabled: bool, reason: str, principal: str) -> None:
+    """Switch an area on or off."""
+    await connection.execute(
+        """INSERT INTO platform.controls (name, enabled, reason, changed_by) VALUES (%s, %s, %s, %s)
+           ON CONFLICT (name) DO UPDATE SET enabled = excluded.enabled, reason = excluded.reason,
+             changed_by = excluded.changed_by, changed_at = clock_timestamp()""",
+        [name, enabled, reason, principal],
+    )
+    await audit(connection, principal, "control_on" if enabled else "control_off", name, reason=reason)
+    await emit(
+        connection,
+        Event(topic="system", type="control_changed", payload={"name": name, "enabled": enabled, "reason": reason}),
+    )
+
+
+async def close_alert(connection: Connection, *, alert_id: str, principal: str, note: str) -> None:
+    """Resolve an alert by hand; one already resolved is left as it is.
+
+    Raises: Rejected not_found.
+    """
+    cursor = await connection.execute(
+        "SELECT code, subject, resolved_at FROM platform.alerts WHERE id = %s FOR UPDATE", [alert_id]
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise Rejected("not_found", "no such alert")
+    if row["resolved_at"] is not None:
+        return
+    await connection.execute(
+        "UPDATE platform.alerts SET resolved_at = clock_timestamp(), resolved_by = %s WHERE id = %s",
+        [principal, alert_id],
+    )
+    await audit(connection, principal, "alert_resolved", alert_id, code=row["code"], note=note)
+    payload: dict[str, str | int | bool | None] = {"id": alert_id, "code": row["code"], "subject": row["subject"]}
+    await emit(connection, Event(topic="system", type="alert_resolved", payload=payload))
+
+
+async def decide_quarantine(connection: Connection, *, item_id: str, state: str, principal: str, note: str) -> None:
+    """Let an item be processed again (`replayed`: its reader takes it up) or drop it (`discarded`), once.
+
+    Raises: Rejected not_found, conflict.
+    """
+    cursor = await connection.execute(
+        "SELECT source, kind, state FROM platform.quarantine WHERE id = %s FOR UPDATE", [item_id]
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise Rejected("not_found", "no such item")
+    if row["state"] == state:
+        return
+    if row["state"] != "held":
+        raise Rejected("conflict", f"it is {row['state']} already")
+    await connection.execute(
+        """UPDATE platform.quarantine SET state = %s, decided_by = %s, decided_at = clock_timestamp() WHERE id = %s""",
+        [state, principal, item_id],
+    )
+    await audit(connection, principal, f"quarantine_{state}", item_id, source=row["source"], note=note)
+    payload: dict[str, str | int | bool | None] = {"id": item_id, "source": row["source"], "kind": row["kind"]}
+    await emit(connection, Event(topic="system", type=f"quarantine_{state}", payload=payload))

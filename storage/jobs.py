@@ -1,0 +1,87 @@
+"""Intents that still need their process started, runs of periodic jobs, and the quarantine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from pydantic import BaseModel, ConfigDict
+
+from storage.books import Books
+from storage.events import new_id, raise_alert
+
+
+class Undispatched(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    operation_id: str
+    kind: str
+    subject_id: str
+    workflow_id: str
+    summary: str
+    account_id: str | None
+
+
+class JobStore:
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    async def undispatched(self, limit: int = 200) -> list[Undispatched]:
+        """Operations whose workflow is not known to exist yet, oldest first."""
+        async with self.books.begin() as book:
+            cursor = await book.connection.execute(
+                """SELECT id AS operation_id, kind, subject_id, workflow_id, summary, account_id
+                   FROM platform.operations WHERE dispatched_at IS NULL ORDER BY id LIMIT %s""",
+                [limit],
+            )
+            return [Undispatched.model_validate(row) for row in await cursor.fetchall()]
+
+    async def mark_dispatched(self, operation_ids: list[str]) -> None:
+        async with self.books.begin() as book:
+            await book.connection.execute(
+                """UPDATE platform.operations SET dispatched_at = clock_timestamp()
+                   WHERE id = ANY(%s::uuid[]) AND dispatched_at IS NULL""",
+                [operation_ids],
+            )
+
+    async def redispatch(self, operation_ids: list[str]) -> None:
+        """Have these processes started again: Temporal does not know them (any more)."""
+        async with self.books.begin() as book:
+            await book.connection.execute(
+                "UPDATE platform.operations SET dispatched_at = NULL WHERE id = ANY(%s::uuid[])", [operation_ids]
+            )
+            await book.connection.execute("SELECT pg_notify('intents', '')")
+
+    async def alert_broken(self, code: str, subject: str, detail: str) -> None:
+        """A Broken failure: an operator must act."""
+        await self.alert(code, subject, detail, critical=True)
+
+    async def record_run(self, job: str, *, ok: bool, **detail: object) -> None:
+        """What a periodic job found; the newest row of each job is what /metrics and the status page show."""
+        async with self.books.begin() as book:
+            await book.connection.execute(
+                "INSERT INTO platform.job_runs (id, job, ok, detail) VALUES (%s, %s, %s, %s)",
+                [new_id(), job, ok, Jsonb(detail)],
+            )
+            await book.connection.execute(
+                "DELETE FROM platform.job_runs WHERE job = %s AND created_at < clock_timestamp() - interval '30 days'",
+                [job],
+            )
+
+    async def quarantine(self, source: str, kind: str, reason: str, payload: Any) -> None:
+        """Keep what could not be understood, once per content; nothing is guessed, nothing is lost."""
+        text = json.dumps(payload, sort_keys=True, default=str)
+        fingerprint = hashlib.sha256(f"{source}\0{kind}\0{text}".encode()).hexdigest()
+        async with self.books.begin() as book:
+            await book.connection.execute(
+                """INSERT INTO platform.quarantine (id, source, kind, fingerprint, reason, payload)
+                   VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING""",
+                [new_id(), source, kind, fingerprint, reason, Jsonb(json.loads(text))],
+            )
+            await raise_alert(book.connection, "quarantined", source, f"{kind}: {reason}")
+
+    async def alert(self, code: str, subject: str, detail: str, *, critical: bool = False) -> None:
+        """Open an alert in a transaction of its own (for failures that rolled theirs back)."""
+        async with self.books.begin() as book:
+            await raise_alert(book.connection, code, subject, detail, critical=critical)

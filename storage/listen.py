@@ -1,0 +1,57 @@
+"""LISTEN as wake-ups: a hint that something was committed, never the thing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection, sql
+
+log = structlog.get_logger(__name__)
+
+
+class Listener:
+    """Opens one connection of its own per use: pooled ones must not keep subscriptions."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    @asynccontextmanager
+    async def listen(self, channel: str, silence_s: float) -> AsyncIterator[AsyncIterator[None]]:
+        """Yield an iterator that ticks at once, then after every notification, and at least every `silence_s`.
+
+        A lost connection only makes it tick by time; it is opened again in the background.
+        """
+        wake = asyncio.Event()
+        wake.set()
+        task = asyncio.create_task(self._follow(channel, wake))
+        try:
+            yield self._ticks(wake, silence_s)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _ticks(self, wake: asyncio.Event, silence_s: float) -> AsyncIterator[None]:
+        while True:
+            # silence is a tick too: a notification may have been lost with its connection
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), silence_s)
+            wake.clear()
+            yield
+
+    async def _follow(self, channel: str, wake: asyncio.Event) -> None:
+        while True:
+            try:
+                connection = await AsyncConnection.connect(self.dsn, autocommit=True)
+                async with connection:
+                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                    wake.set()
+                    async for _ in connection.notifies():
+                        wake.set()
+            except psycopg.Error as error:
+                log.warning("listen_lost", channel=channel, error=type(error).__name__)
+            await asyncio.sleep(1)

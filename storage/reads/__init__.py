@@ -1,0 +1,1 @@
+"""What routes read: psycopg statements that return finished JSON text, passed through as bytes, never an ORM."""

@@ -1,0 +1,48 @@
+"""Shared set-up: one Postgres per test process, a database per test cloned from a migrated template."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from localnet.running import RunningPostgres, running_postgres
+from storage.migrate import upgrade
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    """A short-lived directory outside the repository."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-test-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres(directory: Path) -> AsyncIterator[RunningPostgres]:
+    async with running_postgres(directory / "postgres") as server:
+        upgrade(server.dsn)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: RunningPostgres) -> Callable[[], Awaitable[str]]:
+    """Make a migrated, empty database; returns its DSN."""
+
+    async def make() -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        async with await psycopg.AsyncConnection.connect(postgres.dsn_of("postgres"), autocommit=True) as connection:
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE holdfast")  # type: ignore[arg-type]
+        return postgres.dsn_of(name)
+
+    return make
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(new_database: Callable[[], Awaitable[str]]) -> str:
+    """The DSN of a fresh migrated database."""
+    return await new_database()

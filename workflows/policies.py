@@ -1,0 +1,38 @@
+"""Named timeouts and retries. Outages are waited out; what cannot succeed is not tried again (errors.py decides which).
+
+Failures carry `non_retryable` from the interceptor, so no policy lists error types.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.common import RetryPolicy
+
+PATIENT: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+)
+"""For what must happen in the end: no limit, so that an outage of hours is only a delay."""
+
+PROMPT: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=1.5, maximum_interval=timedelta(seconds=2)
+)
+"""For long-running followers: back quickly after a worker died."""
+
+LOCAL: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "retry_policy": PATIENT,
+    "local_retry_threshold": timedelta(seconds=4),
+}
+"""Short steps in the worker itself: one transaction, or reads."""
+
+EFFECT: Final[dict[str, Any]] = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": PATIENT}
+"""One outside effect."""
+
+FOLLOW: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(minutes=20),
+    "heartbeat_timeout": timedelta(seconds=3),
+    "retry_policy": PROMPT,
+}
+"""Heartbeating activities that run for minutes."""

@@ -1,0 +1,49 @@
+"""Processes of which there is exactly one, and the schedules: made sure of whenever a worker starts."""
+
+from __future__ import annotations
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+
+from domain.exchange.messages import WatchChain
+from domain.shared import ids
+from domain.shared.processes import EXCHANGE, OPERATIONS
+from workflows import schedules, search
+
+log = structlog.get_logger(__name__)
+
+
+async def ensure(client: Client, chain_id: int, wanted: list[schedules.Wanted], queues: list[str]) -> None:
+    """Start what is missing; what runs is left alone. Several workers may do this at once."""
+    watch = WatchChain(chain_id=chain_id)
+    if EXCHANGE in queues:
+        name = f"chain {chain_id}"
+        await _start(
+            client, "ChainScanner", ids.chain_scanner(chain_id), EXCHANGE, f"Records transfers on {name}", watch
+        )
+        await _start(client, "HeadWatcher", ids.head_watcher(chain_id), EXCHANGE, f"Wakes deposits on {name}", watch)
+    if OPERATIONS in queues:
+        await _start(client, "Dispatcher", ids.DISPATCHER, OPERATIONS, "Starts the process of every accepted intent")
+        await _start(client, "WebhookFanout", "webhook-fanout", OPERATIONS, "Turns events into webhook deliveries")
+        for change in await schedules.reconcile(client, wanted):
+            log.info("schedule", change=change)
+
+
+async def _start(client: Client, workflow: str, workflow_id: str, queue: str, summary: str, *arguments: object) -> None:
+    """A terminated singleton comes back with the next worker; a running one is found."""
+    await client.start_workflow(
+        workflow,
+        args=list(arguments),
+        id=workflow_id,
+        task_queue=queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=summary,
+        search_attributes=TypedSearchAttributes([SearchAttributePair(search.AREA, queue)]),
+    )
