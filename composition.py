@@ -36,6 +36,7 @@ from storage.exchange.withdrawals import WithdrawalStore
 from storage.jobs import JobStore, Undispatched
 from storage.listen import Listener
 from workflows import client as temporal
+from workflows import schedules
 from workflows.client import Processes
 from workflows.registry import WORKFLOWS
 
@@ -104,6 +105,17 @@ def make_chain(settings: WorkerSettings, jobs: JobStore) -> EvmNode:
         quarantine=jobs.quarantine,
         ws_url=settings.arbitrum_ws_url,
         poll_s=settings.scanner_poll_ms / 1000,
+    )
+
+
+def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:
+    """The periodic processes this installation should have."""
+    return schedules.wanted(
+        settings.arbitrum_chain_id,
+        custody_interval_s=settings.custody_interval_s,
+        check_interval_s=settings.check_interval_s,
+        backup_hour_utc=settings.backup_hour_utc,
+        backups=bool(settings.backup_dir),
     )
 
 

@@ -26,7 +26,7 @@ import telemetry
 from composition import Parts, Queue
 from domain.shared.processes import QUEUES
 from settings import SignerSettings, WorkerSettings, load_file_secrets
-from workflows import schedules, singletons
+from workflows import singletons
 from workflows.failures import FailureInterceptor
 from workflows.health import WorkerHealth, free_port
 from workflows.registry import WORKFLOW_FAILURES
@@ -106,8 +106,8 @@ async def run(names: list[str]) -> int:
         for worker in workers:
             await stack.enter_async_context(worker)
         if not signing:
-            wanted = schedules.wanted(settings.arbitrum_chain_id, **composition.schedule_intervals(settings))
-            await singletons.ensure(client, settings.arbitrum_chain_id, wanted, names)
+            listed = composition.wanted_schedules(settings)
+            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names)
         log.info("worker_started", queues=names)
         await stop.wait()
         log.info("worker_stopping", queues=names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -50,13 +50,10 @@ def _given(value: Any) -> Provide:
     return Provide(provide, sync_to_thread=False, use_cache=False)
 
 
-def create_app(
-    deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] = (), on_closing: Callable[[], None] | None = None
-) -> Litestar:
+def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] = ()) -> Litestar:
     """The ASGI application. Its lifespan opens and closes the pools and the one LISTEN connection.
 
     Args:  more_routes  handlers of other areas and of the dashboard; they get the same dependencies.
-           on_closing   called when the lifespan ends, before the pools close.
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -73,8 +70,6 @@ def create_app(
         try:
             yield
         finally:
-            if on_closing is not None:
-                on_closing()
             await hub.stop()
             await dispatch.stop()
             await deps.reads.close()

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from api.connecting import connecting
 from domain.shared.errors import Unavailable
 from storage.database import Pool
 from storage.intents.withdrawals import Opened, mark_dispatched
@@ -41,14 +42,15 @@ class Dispatch:
 
     async def now(self, kind: str, opened: Opened) -> None:
         """Start the process and note it. Raises Unavailable."""
-        await self._processes.start(
-            kind,
-            opened.withdrawal_id,
-            opened.workflow_id,
-            opened.summary,
-            operation_id=opened.operation_id,
-            account_id=opened.account_id,
-        )
+        with connecting():
+            await self._processes.start(
+                kind,
+                opened.withdrawal_id,
+                opened.workflow_id,
+                opened.summary,
+                operation_id=opened.operation_id,
+                account_id=opened.account_id,
+            )
         await mark_dispatched(self._writes, opened.operation_id)
 
     async def stop(self) -> None:

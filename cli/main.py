@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from cli import archives, chain, doctor, keys, ledger, programs, schedules, stuck, withdrawals
+from cli.failures import BROKEN, INTERRUPTED, Cli
+from cli.migrate import migrate
 from cli.up import up
 
 app = typer.Typer(
-    name="holdfast", help="Durable jobs for crypto operations.", no_args_is_help=True, pretty_exceptions_enable=False
+    name="holdfast",
+    cls=Cli,
+    help="Durable jobs for crypto operations.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 app.command("up")(up)
+app.command("migrate")(migrate)
+app.command("doctor")(doctor.doctor)
+app.command("worker")(programs.worker)
+app.command("api")(programs.api)
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(keys.app, name="keys")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(stuck.app, name="workflows")
+app.add_typer(chain.app, name="chain")
+app.command("backfill")(chain.backfill)
+app.add_typer(withdrawals.app, name="withdrawals")
+app.command("backup")(archives.backup)
+app.command("restore")(archives.restore)
+app.command("openapi")(programs.openapi)
+app.command("version")(programs.version)
+
+
+@app.command()
+def demo(
+    data_dir: Annotated[Path, typer.Option(help="Data directory of the running stack.")] = Path(".holdfast"),
+) -> None:
+    """Run the scripted scenario against a running stack."""
+    import_module("cli.demo").run(data_dir)
 
 
 @app.callback()
 def holdfast() -> None:
-    """Durable jobs for crypto operations."""
+    """Durable jobs for crypto operations. Exit codes: 0 ok, 2 usage, 3 rejected, 4 unavailable, 5 broken."""
 
 
 def run() -> None:
-    """Entry point of the installed command."""
-    app()
+    """Entry point of the installed command. Leaves without the interpreter's teardown (telemetry.leave says why)."""
+    from telemetry import leave
+
+    try:
+        app()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else BROKEN
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    leave(code)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ class Stack:
     supervisor: Supervisor = field(init=False)
 
     def __post_init__(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.ports = PortBook(self.directory / "ports.json")
         self.secrets: StackSecrets = load_or_create(self.directory / "secrets.json")
         self.postgres = Postgres(self.directory / "postgres", self.ports.take("postgres"))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+
+from cli.failures import BROKEN, REJECTED, UNAVAILABLE, USAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cli.stack import Programs, Stack
 
-USAGE, REJECTED, UNAVAILABLE, BROKEN = 2, 3, 4, 5
 DEFAULT_DIRECTORY = Path(".holdfast")
 
 
@@ -93,9 +93,7 @@ async def _supervise(console: Console, stack: Stack) -> int:
 
     began = time.monotonic()
     stack.endpoints_file.unlink(missing_ok=True)  # of a run that was killed: its processes are gone
-    supervisor = Supervisor(
-        on_change=stack.write_endpoints, on_event=lambda text: console.print(f"[dim]{text}[/dim]", soft_wrap=True)
-    )
+    supervisor = Supervisor(on_change=stack.write_endpoints, on_event=lambda text: _tell(console, stack, text))
     stack.build(supervisor)
     stack.ports.save()
     supervisor.handle_signals()
@@ -113,15 +111,25 @@ async def _supervise(console: Console, stack: Stack) -> int:
     return 0
 
 
+def _tell(console: Console, stack: Stack, text: str) -> None:
+    """To the log and to the terminal; a terminal that has gone away must not bring the stack down."""
+    from localnet.files import append_line
+
+    append_line(stack.directory / "logs" / "supervisor.log", text)
+    try:
+        console.print(f"[dim]{text}[/dim]", soft_wrap=True)
+    except (OSError, SystemExit):  # rich exits on a broken pipe
+        console.quiet = True
+
+
 def _summary(console: Console, stack: Stack, seconds: float) -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("API, dashboard", stack.api_url)
-    table.add_row("Temporal UI", stack.temporal.ui_url)
+    lines = {"API, dashboard": stack.api_url, "Temporal UI": stack.temporal.ui_url}
     if stack.evm is not None:
-        table.add_row("EVM", f"{stack.evm.rpc_url}  (USDC {stack.usdc_address})")
-    table.add_row("Postgres", f"127.0.0.1:{stack.postgres.port}/holdfast")
-    table.add_row("Webhook sink", stack.sink.url)
-    table.add_row("Keys, addresses", str(stack.endpoints_file))
-    table.add_row("Logs", str(stack.directory / "logs"))
+        lines["EVM"] = f"{stack.evm.rpc_url} (USDC {stack.usdc_address})"
+    lines["Postgres"] = f"127.0.0.1:{stack.postgres.port}/holdfast"
+    lines["Webhook sink"] = stack.sink.url
+    lines["Keys, addresses"] = str(stack.endpoints_file)
+    lines["Logs"] = str(stack.directory / "logs")
     console.print(f"\n[bold green]up[/bold green] in {seconds:.1f} s, Ctrl-C stops everything\n")
-    console.print(table, soft_wrap=True)
+    for name, value in lines.items():
+        console.print(f"{name:<17}{value}", soft_wrap=True)

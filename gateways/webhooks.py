@@ -14,6 +14,7 @@ import hmac
 import ipaddress
 import os
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -77,6 +78,7 @@ class WebhookSender:
 
     Args:  allow_private  also plain http and private addresses: the local stack and tests only.
            timeout_s      for resolving, connecting and answering together.
+           verify         TLS trust; None: the certificates certifi ships.   transport  instead of sockets, for tests.
     """
 
     def __init__(
@@ -86,16 +88,18 @@ class WebhookSender:
         timeout_s: float = 10.0,
         clock: Callable[[], float] = time.time,
         resolve: Resolve = resolve_host,
+        verify: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._allow_private, self._timeout_s, self._clock, self._resolve = allow_private, timeout_s, clock, resolve
-        # No connection is kept: a kept one is known by its IP alone and might carry another host's certificate.
+        # No connection is kept: the pool knows it by its IP alone, and the next host on that IP would get a connection
+        # whose certificate was checked for this one.
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
-            transport=transport,
+            transport=transport or httpx.AsyncHTTPTransport(verify=verify or True, limits=limits, trust_env=False),
             timeout=timeout_s,
             follow_redirects=False,
             trust_env=False,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=0),
         )
 
     async def aclose(self) -> None:
@@ -130,6 +134,7 @@ class WebhookSender:
             raise Broken("internal_error", "a webhook without a secret")
         headers = {
             "host": url.netloc.decode(),
+            "connection": "close",
             "content-type": "application/json",
             "user-agent": "holdfast-webhooks",
             "webhook-id": message_id,

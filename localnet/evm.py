@@ -95,7 +95,7 @@ class Evm:
 
     def argv(self) -> tuple[str, ...]:
         argv = [str(binary()), "--host", HOST, "--port", str(self.port), "--chain-id", str(CHAIN_ID)]
-        argv += ["--hardfork", "cancun", "--accounts", "0", "--quiet"]
+        argv += ["--hardfork", "cancun", "--accounts", "0", "--no-cors", "--quiet"]
         argv += ["--slots-in-an-epoch", str(self.slots_in_an_epoch)]
         argv += ["--max-persisted-states", str(PAST_STATES), "--cache-path", str(self.directory / "cache")]
         argv += ["--no-mining"] if self.block_time is None else ["--block-time", str(self.block_time)]

@@ -6,18 +6,22 @@ import contextlib
 import fcntl
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """A reader sees the old file or the new one, never half of one."""
+def write_atomically(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = False) -> None:
+    """A reader sees the old file or the new one, never half of one. ``durable`` survives a power cut as well."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         os.fchmod(descriptor, mode)
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(data)
+            if durable:
+                handle.flush()
+                os.fsync(descriptor)
         os.replace(fresh, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -25,9 +29,9 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
 
 
-def write_json(path: Path, value: Any, mode: int = 0o600) -> None:
+def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
     """Writes ``value`` as indented JSON, atomically and readable by the owner only."""
-    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode(), mode)
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode(), durable=durable)
 
 
 def read_json(path: Path) -> Any:
@@ -54,6 +58,13 @@ def bound_log(path: Path, limit: int = 8 * 2**20, keep: int = 2**20) -> None:
             handle.write(b"[earlier lines dropped]\n" + rest)
     except FileNotFoundError:
         return
+
+
+def append_line(path: Path, text: str) -> None:
+    """Adds one line with the time in UTC to a log."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z {text}\n")
 
 
 def tail(path: Path, lines: int = 20) -> str:

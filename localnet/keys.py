@@ -40,7 +40,7 @@ def load_or_create(path: Path) -> StackSecrets:
     if known is not None:
         return StackSecrets(**{field.name: str(known[field.name]) for field in fields(StackSecrets)})
     made = _create()
-    write_json(path, asdict(made))
+    write_json(path, asdict(made), durable=True)
     return made
 
 

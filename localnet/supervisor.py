@@ -235,10 +235,11 @@ class Supervisor:
         self._stop_requested.set()
 
     def handle_signals(self) -> None:
-        """SIGINT, SIGTERM and SIGHUP ask for an orderly stop."""
+        """SIGINT, SIGTERM and SIGHUP ask for an orderly stop; one that was set to be ignored (nohup) stays ignored."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.request_stop)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self.request_stop)
 
     async def run_until_stopped(self) -> None:
         """Waits for a stop request."""

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 2.0
 
 
 def alive(group: int) -> bool:

@@ -34,9 +34,16 @@ async def _configure(connection: Connection) -> None:
     connection.adapters.register_loader("uuid", TextLoader)
 
 
-def make_pool(dsn: str, *, size: int, name: str, read_only: bool = False) -> Pool:
+def make_pool(
+    dsn: str,
+    *,
+    size: int,
+    name: str,
+    read_only: bool = False,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+) -> Pool:
     """A closed pool; open it with `async with`. `read_only` connections cannot write, whatever the SQL says."""
-    options = f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
+    options = f"-c timezone=UTC -c statement_timeout={statement_timeout_ms} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
     if read_only:
         options += " -c default_transaction_read_only=on"
     return AsyncConnectionPool(

@@ -17,20 +17,27 @@ from typing import Any
 
 import psycopg
 from bip32 import BIP32
+from eth_abi.abi import encode
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from psycopg.rows import dict_row
+from psycopg.types.string import TextLoader
 from temporalio.client import Client
 
 import composition
 import worker
 from contracts import load
+from domain.exchange.messages import Decision, Purpose, SignTransaction, TransactionSigned, WithdrawalState
 from domain.exchange.tokens import encode_transfer
-from gateways.evm.addresses import HdAddresses
+from domain.shared import ids
+from gateways.evm.addresses import HdAddresses, keccak
 from localnet.running import RunningEvm, RunningTemporal, running_evm, running_temporal
 from settings import SignerSettings
 from storage.database import transaction
 from storage.events import new_id
+from storage.exchange.deposits import DepositStore
+from storage.exchange.withdrawals import WithdrawalStore
 from storage.intents.addresses import assign
 from storage.intents.withdrawals import open_withdrawal
 from workflows.client import Processes
@@ -98,9 +105,10 @@ class World:
         block_time: float | None = None,
         state: bool = False,
         workers: bool = True,
+        hostile: bool = False,
         **overrides: Any,
     ) -> AsyncIterator[World]:
-        """`block_time` None: blocks are mined by `mine()` only."""
+        """`block_time` None: blocks are mined by `mine()` only. `hostile`: the token can be told to lie."""
         wallets = Wallets()
         async with (
             running_temporal(directory / "temporal") as temporal,
@@ -108,7 +116,11 @@ class World:
         ):
             for wallet in (wallets.hot, wallets.gas):
                 await evm.rpc("anvil_setBalance", wallet, hex(10**18))
+            await evm.rpc("anvil_mine", "0x50")  # history, so that reorganisations do not reach the token's deployment
             world = cls(dsn, temporal, evm, wallets, **overrides)
+            if hostile:
+                world.token = await world.deploy("HostileToken")
+                world.settings = world.settings.model_copy(update={"usdc_contract_address": world.token})
             async with world._stack:
                 world.client = await composition.connect(world.settings)
                 world.parts = await world._stack.enter_async_context(
@@ -182,6 +194,31 @@ class World:
         signed = Account.from_key(self.evm.faucet_private_key).sign_transaction(fields)
         return "0x" + signed.raw_transaction.hex().removeprefix("0x")
 
+    async def call(self, contract: str, address: str, function: str, *arguments: Any, value: int = 0) -> str:
+        """Call a function of one of `contracts/`; returns the transaction hash, not waited for."""
+        return await self.send_call(address, calldata(contract, function, *arguments), value)
+
+    async def stranger(self, micros: int) -> LocalAccount:
+        """Somebody else, with ETH and USDC on the chain."""
+        account: LocalAccount = Account.create()
+        await self.rpc("anvil_setBalance", account.address, hex(10**18))
+        await self.mint(account.address.lower(), micros)
+        return account
+
+    def sign_transfer(self, account: LocalAccount, to: str, micros: int, *, nonce: int = 0) -> str:
+        """Signed bytes of a USDC transfer by `account`."""
+        fields = {
+            "chainId": CHAIN_ID,
+            "nonce": nonce,
+            "gas": 200_000,
+            "maxFeePerGas": 2 * 10**10,
+            "maxPriorityFeePerGas": 10**10,
+            "value": 0,
+            "data": encode_transfer(to, micros),
+            "to": to_checksum_address(self.token),
+        }
+        return "0x" + account.sign_transaction(fields).raw_transaction.hex().removeprefix("0x")
+
     async def send_raw(self, raw: str) -> str:
         answer: str = await self.rpc("eth_sendRawTransaction", raw)
         return answer
@@ -202,6 +239,7 @@ class World:
 
     async def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         async with await psycopg.AsyncConnection.connect(self.dsn, row_factory=dict_row) as connection:
+            connection.adapters.register_loader("uuid", TextLoader)
             cursor = await connection.execute(query, arguments or None)  # type: ignore[arg-type]
             return await cursor.fetchall() if cursor.description else []
 
@@ -236,7 +274,7 @@ class World:
         found = await self.rows(
             "SELECT * FROM exchange.deposits WHERE tx_hash = %s AND log_ordinal = %s", tx_hash, ordinal
         )
-        return found[0] if found else {"status": "unseen", "id": None}
+        return found[0] if found else {"status": "unseen", "id": None, "reason": None}
 
     async def deposit_status(self, tx_hash: str, status: str, ordinal: int = 0, timeout: float = 30) -> dict[str, Any]:
         return await self.until(lambda: self.deposit(tx_hash, ordinal), lambda row: row["status"] == status, timeout)
@@ -266,6 +304,26 @@ class World:
             )
         return opened.withdrawal_id
 
+    async def decide(self, withdrawal_id: str, principal: str, *, approve: bool = True) -> WithdrawalState:
+        """An operator's verdict, as the API sends it."""
+        decision = Decision(principal=principal, approve=approve)
+        name = f"decide:{principal}:{approve}"
+        return await self.processes.update(
+            ids.withdrawal(withdrawal_id), "decide", decision, WithdrawalState, update_id=name
+        )
+
+    async def cancel(self, withdrawal_id: str, principal: str = "requester") -> WithdrawalState:
+        decision = Decision(principal=principal)
+        return await self.processes.update(
+            ids.withdrawal(withdrawal_id), "cancel", decision, WithdrawalState, update_id=f"cancel:{principal}"
+        )
+
+    async def hot_wallet_with(self, micros: int) -> None:
+        """A refill from outside, credited to the treasury."""
+        tx_hash = await self.mint(self.wallets.hot, micros)
+        await self.mine(18)
+        await self.deposit_status(tx_hash, "credited")
+
     async def withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
         return await self.row("SELECT * FROM exchange.withdrawals WHERE id = %s", withdrawal_id)
 
@@ -282,6 +340,41 @@ class World:
                 raise AssertionError(f"still {seen}")
             await asyncio.sleep(every)
         return seen
+
+    async def settled(self) -> None:
+        """The scanner has read everything up to the head, and the watcher has had a turn."""
+        head = int(await self.rpc("eth_blockNumber"), 16)
+        cursor = "SELECT next_block FROM exchange.chain_cursors"
+        await self.until(lambda: self.rows(cursor), lambda rows: bool(rows) and rows[0]["next_block"] > head)
+        await asyncio.sleep(0.5)
+
+    @contextlib.asynccontextmanager
+    async def behind(self, url: str, fallback: str = "") -> AsyncIterator[None]:
+        """The product reaches the chain through another URL (a proxy) while the block runs."""
+        before = self.settings, self.parts
+        addresses = {"arbitrum_rpc_url": url, "arbitrum_rpc_fallback_url": fallback, "arbitrum_ws_url": ""}
+        self.settings = self.settings.model_copy(update=addresses)
+        async with composition.parts(self.settings, self.client, "proxied") as self.parts:
+            yield
+        self.settings, self.parts = before
+
+    def deposit_store(self) -> DepositStore:
+        return DepositStore(self.parts.books, CHAIN_ID, self.settings.deposit_policy())
+
+    def withdrawal_store(self) -> WithdrawalStore:
+        return WithdrawalStore(self.parts.books, self.settings.withdrawal_policy())
+
+    async def sign_again(self, withdrawal_id: str) -> TransactionSigned:
+        """The signer's activity, called once more beside the running process."""
+        [sign] = composition.evm_signer(self.settings, self.parts)
+        request = SignTransaction(purpose=Purpose.WITHDRAWAL, ref_id=withdrawal_id)
+        signed: TransactionSigned = await sign(request)
+        return signed
+
+    async def use_nonce_elsewhere(self, key: str, nonce: int) -> None:
+        """A transaction of our wallet that we did not sign: somebody else has the key."""
+        thief = Account.from_key(key)
+        await self.send_raw(self.sign_transfer(thief, fresh_address(), 1, nonce=nonce))
 
     @property
     def processes(self) -> Processes:
@@ -301,6 +394,14 @@ class World:
                WHERE b.balance IS DISTINCT FROM s.sum"""
         )
         assert drift == []
+
+
+def calldata(contract: str, function: str, *arguments: Any) -> str:
+    """ABI-encoded call of a function of one of `contracts/`."""
+    abi = next(item for item in load(contract).abi if item.get("name") == function)
+    types = [item["type"] for item in abi["inputs"]]
+    selector = keccak(f"{function}({','.join(types)})".encode())[:4]
+    return "0x" + (selector + encode(types, list(arguments))).hex()
 
 
 def fresh_address() -> str:

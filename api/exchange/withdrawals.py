@@ -8,6 +8,7 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from api.connecting import connecting
 from api.deps import Deps
 from api.dispatch import Dispatch
 from api.exchange.deposits import own_or_asked
@@ -104,13 +105,14 @@ async def _decide(
             raise Rejected("self_approval", "another operator must decide")
         if row["status"] != "pending_approval":
             raise Rejected("not_approvable", f"it is {row['status']}")
-        await deps.processes.update(
-            ids.withdrawal(str(withdrawal_id)),
-            "decide",
-            decision,
-            WithdrawalState,
-            update_id=f"decide:{principal.account_id}:{str(decision.approve).lower()}",
-        )
+        with connecting():
+            await deps.processes.update(
+                ids.withdrawal(str(withdrawal_id)),
+                "decide",
+                decision,
+                WithdrawalState,
+                update_id=f"decide:{principal.account_id}:{str(decision.approve).lower()}",
+            )
         return json_answer(200, body_of(await _row(deps, principal, withdrawal_id)))
 
     return await effect(request, deps, principal, act)
@@ -172,13 +174,14 @@ async def cancel_withdrawal(deps: Deps, dispatch: Dispatch, principal: Principal
             withdrawal_id, row["operation_id"], operation["workflow_id"], row["owner"], "Withdrawal to be cancelled"
         )
         await dispatch.now("withdrawal", opened)
-    await deps.processes.update(
-        ids.withdrawal(withdrawal_id),
-        "cancel",
-        Decision(principal=principal.account_id, note=note),
-        WithdrawalState,
-        update_id=f"cancel:{principal.account_id}",
-    )
+    with connecting():
+        await deps.processes.update(
+            ids.withdrawal(withdrawal_id),
+            "cancel",
+            Decision(principal=principal.account_id, note=note),
+            WithdrawalState,
+            update_id=f"cancel:{principal.account_id}",
+        )
     return body_of(await _row(deps, principal, withdrawal_id))
 
 

@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import BaseModel
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.connecting import connecting
 from api.deps import ApiConfig, Deps
 from api.dispatch import Dispatch
 from api.exchange.deposits import own_or_asked
@@ -20,7 +21,7 @@ from api.http import bodies, paging
 from api.http.documented import guarded
 from api.http.idempotency import effect, json_answer
 from api.http.scopes import STAFF, Principal
-from domain.exchange.messages import Decision
+from domain.exchange.messages import WithdrawalRetry
 from domain.shared.errors import Rejected, Unavailable
 from domain.shared.processes import PROCESSES
 from storage.database import transaction
@@ -175,8 +176,10 @@ async def retry(
         row = await _row(deps, principal, operation_id)
         if row["status"] not in ("needs_operator", "failed"):
             raise Rejected("not_retryable", f"it is {row['status']}")
-        decision = Decision(principal=principal.account_id, approve=True, note=note)
-        if not await deps.processes.signal(row["workflow_id"], "retry", decision):
+        poke = WithdrawalRetry(cause=f"operator {principal.account_id}: {note}")
+        with connecting():
+            signalled = await deps.processes.signal(row["workflow_id"], "retry", poke)
+        if not signalled:
             await _revive(deps, row)
         async with transaction(deps.writes) as connection:
             await audit(connection, principal.account_id, "operation_retried", str(operation_id), note=note)

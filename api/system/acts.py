@@ -161,13 +161,13 @@ async def resolve_alert(
 async def quarantine(
     request: Request[Any, Any, Any],
     deps: Deps,
-    state: Annotated[Literal["held", "replayed", "discarded"] | None, QueryParameter(required=False)] = None,
+    shown: Annotated[Literal["held", "replayed", "discarded"] | None, QueryParameter(name="state", required=False)] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[QuarantinePage]:
     """What an upstream sent in a shape we do not know, kept with what is needed to resume."""
     after = paging.after(request, cursor)
-    found = await reads.quarantine(deps.reads, state=state, limit=limit, after=after)
+    found = await reads.quarantine(deps.reads, state=shown, limit=limit, after=after)
     return paging.answer(request, [r["body"] for r in found.rows], found.next_key)
 
 

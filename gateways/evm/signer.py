@@ -7,6 +7,7 @@ need a service that derives BIP-32 children, or sweeping contracts; hot and gas 
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NoReturn
 
 from bip32 import BIP32  # type: ignore[import-untyped]
@@ -17,6 +18,10 @@ from pydantic import SecretStr
 from domain.shared.errors import Broken
 from gateways.evm.addresses import INDEX_MAX, public_key_address
 from gateways.protocols import SignedTransaction, UnsignedTransaction
+
+sys.setrecursionlimit(min(sys.getrecursionlimit(), 1_000))
+# eth_account imports py_ecc, which sets 100,000: from then on deep recursion anywhere is a segmentation fault instead
+# of a RecursionError. Nothing we call recurses deeply.
 
 
 class LocalSigner:

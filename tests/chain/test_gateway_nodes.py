@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from gateway_lab import Fault, Lab, OddNode, chain, fresh_address, odd_node
 
 from domain.shared.errors import Failure, Unavailable
 from gateways.evm.addresses import keccak
 from gateways.protocols import Quarantined, RangeTooLarge
 from localnet.evm_faults import ODD_ENVELOPES, Drop, Envelope, ForwardThen, Swallow
 from localnet.evm_proxy import EvmProxy
+from tests.chain.gateway_lab import Fault, Lab, OddNode, chain, fresh_address, odd_node
 
 
 @pytest_asyncio.fixture
@@ -52,7 +52,9 @@ HTML = "<html><h1>502 Bad Gateway</h1></html>"
 
 
 @pytest.mark.parametrize(
-    "make", [http(429), http(500), http(503, HTML), http(200, HTML), http(200, '[{"jsonrpc"')], ids=str
+    "make",
+    [http(429), http(500), http(503, HTML), http(200, HTML), http(200, '[{"jsonrpc"')],
+    ids=["429", "500", "503_html", "200_html", "half_json"],
 )
 async def test_faults_that_pass_are_retried(lab: Lab, proxy: OddNode, make: Any) -> None:
     proxy.fault = answers_with(make, times=2)

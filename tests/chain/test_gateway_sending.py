@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from eth_account import Account
-from gateway_lab import GWEI, Lab, call_data, chain, fresh_address, odd_node
 from pydantic import SecretStr
 
 from domain.exchange.fees import GasPrice
@@ -18,6 +17,7 @@ from gateways.evm.chain import EvmNode
 from gateways.evm.signer import LocalSigner, deposit_address
 from gateways.protocols import Quarantined, UnsignedTransaction
 from localnet.evm import CHAIN_ID
+from tests.chain.gateway_lab import GWEI, Lab, call_data, chain, fresh_address, odd_node
 
 XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest_asyncio
 from eth_account import Account
-from gateway_lab import Lab, call_data, chain, fresh_address
 
 from localnet import nitro
 from localnet.evm import CHAIN_ID
 from localnet.evm_proxy import EvmProxy
+from tests.chain.gateway_lab import Lab, call_data, chain, fresh_address
 
 
 @pytest_asyncio.fixture

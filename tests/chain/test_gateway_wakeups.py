@@ -9,11 +9,11 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from gateway_lab import Lab, chain, start
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateways.evm.wakeups import WakeUps
 from localnet.ports import free_port
+from tests.chain.gateway_lab import Lab, chain, start
 
 
 async def next_tick(ticks: AsyncIterator[None]) -> float:

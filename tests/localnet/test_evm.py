@@ -7,11 +7,15 @@ import gzip
 import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from localnet import evm_state
-from localnet.jsonrpc import RpcError
+from localnet.evm import Evm
+from localnet.jsonrpc import JsonRpc, RpcError
+from localnet.ports import free_port
 from localnet.running import RunningEvm, running_evm
+from localnet.supervisor import Supervisor
 from tests.localnet.conftest import encode_call
 
 ALICE = "0x" + "a1" * 20
@@ -121,6 +125,42 @@ async def test_a_full_chain_asks_for_a_restart(folder: Path, monkeypatch: pytest
         await chain.rpc("anvil_mine", hex(120))
         await asyncio.sleep(0.4)
     assert asked == [1]
+
+
+async def test_compaction_by_the_supervisor_loses_no_block(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evm_state, "FULL_AT", 200)
+    monkeypatch.setattr(evm_state, "KEPT_BLOCKS", 50)
+    chain = Evm(folder / "evm", free_port())
+    supervisor = Supervisor([chain.child(folder / "anvil.log")])
+    restarts: list[asyncio.Task[None]] = []
+    chain.on_full = lambda: restarts.append(asyncio.create_task(supervisor.restart("evm")))
+    await supervisor.start()
+    keeper = chain.keep()
+    try:
+        async with JsonRpc(chain.rpc_url) as rpc:
+            await rpc("anvil_mine", hex(250))
+            head = await rpc("eth_getBlockByNumber", "latest", False)
+            while not restarts:
+                await asyncio.sleep(0.02)
+            await restarts[0]
+            async with asyncio.timeout(5):
+                while not await answers(chain):
+                    await asyncio.sleep(0.02)
+            assert (await rpc("eth_getBlockByHash", head["hash"], False))["number"] == head["number"]
+            assert await rpc("eth_getBlockByNumber", "0x5", False) is None
+            await asyncio.sleep(0.6)
+            assert int(await rpc("eth_blockNumber"), 16) > int(head["number"], 16), "it mines on"
+        assert len(restarts) == 1
+    finally:
+        await supervisor.stop()
+        await keeper.close()
+
+
+async def answers(chain: Evm) -> bool:
+    try:
+        return await chain.ready()
+    except (OSError, aiohttp.ClientError):
+        return False
 
 
 async def test_a_dump_taken_while_a_transaction_was_mined_is_refused(folder: Path) -> None:

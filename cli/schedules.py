@@ -1,0 +1,61 @@
+"""`holdfast schedules`: periodic work as listed in code against what Temporal has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli import context
+from cli.context import DataDir
+from cli.output import Json, Yes, agreed, out, print_json
+
+if TYPE_CHECKING:
+    from settings import WorkerSettings
+    from workflows.schedules import Wanted
+
+app = typer.Typer(help="Periodic work: compare the list in code with Temporal, apply it.", no_args_is_help=True)
+
+
+@app.command()
+def diff(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """What `apply` would change, and which schedules are paused."""
+    found = context.run(lambda: _diff(context.settings(data_dir)))
+    if as_json:
+        print_json({"changes": found})
+    else:
+        out.print("\n".join(found) or "Temporal has exactly the schedules of this version", markup=False)
+
+
+@app.command()
+def apply(yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Create, update and delete schedules; an operator's pause is kept."""
+
+    async def act() -> None:
+        from workflows import schedules
+
+        found = context.settings(data_dir)
+        plan = [line for line in await _diff(found) if not line.startswith("paused")]
+        if plan and not agreed(yes, plan, as_json=as_json):
+            return
+        done = await schedules.reconcile(await context.temporal(found), wanted(found)) if plan else []
+        if as_json:
+            print_json({"changed": done})
+        elif not plan:
+            out.print("nothing to change")
+
+    context.run(act)
+
+
+async def _diff(found: WorkerSettings) -> list[str]:
+    from workflows import schedules
+
+    return await schedules.diff(await context.temporal(found), wanted(found))
+
+
+def wanted(found: WorkerSettings) -> list[Wanted]:
+    """The schedules a worker with these settings makes sure of."""
+    import composition
+    from workflows import schedules
+
+    return schedules.wanted(found.arbitrum_chain_id, **composition.schedule_intervals(found))

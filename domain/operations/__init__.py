@@ -1,0 +1,1 @@
+"""Rules and words of the system's own upkeep: backups, drills, webhooks, checks."""

@@ -1,0 +1,50 @@
+"""What is removed when it is old enough. Money, audit, deposits and withdrawals are never touched."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from storage.backup_runs import note_run
+from storage.books import Books
+
+BATCH: Final = 2_000
+
+RULES: Final[dict[str, LiteralString]] = {
+    "idempotency_keys": """
+        DELETE FROM platform.idempotency_keys WHERE ctid = ANY(ARRAY(
+          SELECT ctid FROM platform.idempotency_keys WHERE created_at < clock_timestamp() - interval '7 days'
+          LIMIT %s FOR UPDATE SKIP LOCKED))""",
+    "sessions": """
+        DELETE FROM platform.sessions WHERE ctid = ANY(ARRAY(
+          SELECT ctid FROM platform.sessions WHERE expires_at < clock_timestamp() LIMIT %s FOR UPDATE SKIP LOCKED))""",
+    "webhook_deliveries": """
+        DELETE FROM platform.webhook_deliveries WHERE ctid = ANY(ARRAY(
+          SELECT ctid FROM platform.webhook_deliveries
+          WHERE status IN ('delivered', 'failed') AND created_at < clock_timestamp() - interval '30 days'
+          LIMIT %s FOR UPDATE SKIP LOCKED))""",
+    # an event stays as long as a webhook has not read it, or its delivery is under way
+    "outbox": """
+        DELETE FROM platform.outbox WHERE ctid = ANY(ARRAY(
+          SELECT o.ctid FROM platform.outbox o
+          WHERE o.created_at < clock_timestamp() - interval '30 days'
+            AND NOT EXISTS (SELECT 1 FROM platform.webhooks w
+                            WHERE w.deleted_at IS NULL AND (o.xact, o.id) > (w.after_xact, w.after_id))
+            AND NOT EXISTS (SELECT 1 FROM platform.webhook_deliveries d
+                            WHERE d.event_id = o.id AND d.status = 'pending')
+          LIMIT %s FOR UPDATE SKIP LOCKED))""",
+}
+"""In this order: deliveries before the events they are about."""
+
+
+class RetentionStore:
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    async def delete_batch(self, rule: str, limit: int = BATCH) -> int:
+        """One short transaction; returns how many rows went. Less than `limit`: there are no more."""
+        async with self.books.begin() as book:
+            return (await book.connection.execute(RULES[rule], [limit])).rowcount
+
+    async def record(self, deleted: dict[str, int]) -> None:
+        async with self.books.begin() as book:
+            await note_run(book.connection, "retention", ok=True, detail={**deleted})
