@@ -22,6 +22,7 @@ from api.http.auth import Authenticator, principal_of
 from api.http.edge import Edge, RequestMetrics
 from api.http.paging import Cursors
 from api.http.problems import handlers
+from api.http.strict import StrictRequest
 from api.operations import routes as operations
 from api.system import acts, health, state
 
@@ -89,6 +90,7 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
         lifespan=[lifespan],
         openapi_config=docs.config(deps.config.version),
         request_max_body_size=deps.config.max_body_bytes,
+        request_class=StrictRequest,
         logging_config=None,
         pdb_on_exception=False,
     )

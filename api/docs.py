@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, Router, get
+from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException
-from litestar.handlers import HTTPRouteHandler
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
@@ -46,6 +47,11 @@ _KEY_HEADER: Final = {
 _REQUIRED_KEY: Final = frozenset({("/api/exchange/withdrawals", "post")})
 
 
+def _nobody(_connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    """Litestar's own pages load scripts from elsewhere: they do not exist here."""
+    raise NotFoundException
+
+
 def config(version: str) -> OpenAPIConfig:
     """What Litestar needs for the skeleton. Its own pages are not used."""
     return OpenAPIConfig(
@@ -53,7 +59,10 @@ def config(version: str) -> OpenAPIConfig:
         version=version,
         summary="Durable jobs for crypto operations.",
         description="Amounts are decimal strings, times RFC 3339 in UTC, errors application/problem+json.",
-        path="/api/.litestar",
+        openapi_router=Router(
+            "/api/.litestar", route_handlers=[], include_in_schema=False, dto=None, return_dto=None, guards=[_nobody]
+        ),
+        use_handler_docstrings=True,
         create_examples=False,
         components=[
             Components(

@@ -68,16 +68,14 @@ def stack_values(data_dir: Path | None) -> dict[str, str]:
         return {}
     own = _read(directory / "secrets.json") or {}
     values: dict[str, Any] = {
+        **vault_values(directory),
         "holdfast_profile": "local",
         "public_url": endpoints["api_url"],
         "database_url": endpoints["postgres_dsn"],
         "temporal_address": endpoints["temporal_address"],
         "temporal_namespace": endpoints["temporal_namespace"],
         "temporal_ui_url": endpoints["temporal_ui_url"],
-        "backup_key": own.get("backup_key", ""),
-        "backup_dir": str(directory.with_name(f"{directory.name}-backups")),
         "temporal_db_file": str(directory / "temporal" / "temporal.db"),
-        "pg_bin_dir": os.environ.get("PG_BIN_DIR") or _packaged_postgres(),
     }
     chain = endpoints.get("evm")
     if chain is not None:
@@ -87,6 +85,22 @@ def stack_values(data_dir: Path | None) -> dict[str, str]:
         name: own[name] for name in _OWN if name in own and (chain is not None or name.upper() not in os.environ)
     }
     return {name: str(value) for name, value in values.items()}
+
+
+def vault_values(data_dir: Path | None) -> dict[str, str]:
+    """Where archives lie and how they are read: of a data directory, also while its stack is stopped, or of the
+    environment.
+    """
+    directory = (data_dir or DEFAULT_DIRECTORY).absolute()
+    own = _read(directory / "secrets.json") if data_dir is not None or "BACKUP_KEY" not in os.environ else None
+    named = {name: os.environ.get(name.upper(), "") for name in ("backup_key", "backup_dir", "pg_bin_dir")}
+    if own is None:
+        return named
+    return {
+        "backup_key": str(own.get("backup_key", "")),
+        "backup_dir": str(directory.with_name(f"{directory.name}-backups")),
+        "pg_bin_dir": named["pg_bin_dir"] or _packaged_postgres(),
+    }
 
 
 def _read(path: Path) -> dict[str, Any] | None:

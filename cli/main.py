@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +42,9 @@ def demo(
     data_dir: Annotated[Path, typer.Option(help="Data directory of the running stack.")] = Path(".holdfast"),
 ) -> None:
     """Run the scripted scenario against a running stack."""
-    import_module("cli.demo").run(data_dir)
+    from cli.demo import run as run_demo
+
+    run_demo(data_dir)
 
 
 @app.callback()

@@ -123,7 +123,7 @@ def _tell(console: Console, stack: Stack, text: str) -> None:
 
 
 def _summary(console: Console, stack: Stack, seconds: float) -> None:
-    lines = {"API, dashboard": stack.api_url, "Temporal UI": stack.temporal.ui_url}
+    lines = {"API docs": f"{stack.api_url}/api/docs", "Temporal UI": stack.temporal.ui_url}
     if stack.evm is not None:
         lines["EVM"] = f"{stack.evm.rpc_url} (USDC {stack.usdc_address})"
     lines["Postgres"] = f"127.0.0.1:{stack.postgres.port}/holdfast"

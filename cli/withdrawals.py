@@ -54,8 +54,12 @@ class Evidence(NamedTuple):
 def resolve(
     withdrawal: Annotated[str, typer.Argument(metavar="ID", help="The withdrawal's id.")],
     note: Annotated[str, typer.Option(help="What was found out; goes into the audit log.")],
-    paid: Annotated[str | None, typer.Option(metavar="TX_HASH", help="This transaction paid it: spend the hold.")] = None,
-    release: Annotated[bool, typer.Option("--release", help="Nothing was paid and nothing can be: free the hold.")] = False,
+    paid: Annotated[
+        str | None, typer.Option(metavar="TX_HASH", help="This transaction paid it: spend the hold.")
+    ] = None,
+    release: Annotated[
+        bool, typer.Option("--release", help="Nothing was paid and nothing can be: free the hold.")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
     data_dir: DataDir = None,
@@ -129,7 +133,9 @@ def _judged(tx_hash: str, receipt: Receipt | None, token: str, sent: SentTransac
     if receipt.status == 0:
         words = "reverted"
     else:
-        words = "paid exactly this" if proved else f"succeeded with {len(receipt.transfers)} transfers, not exactly this"
+        words = (
+            "paid exactly this" if proved else f"succeeded with {len(receipt.transfers)} transfers, not exactly this"
+        )
     return Attempt(tx_hash, f"mined in block {receipt.block_number}: {words}", receipt, paid=proved)
 
 

@@ -108,7 +108,8 @@ async def stop(process: asyncio.subprocess.Process, stop_signal: signal.Signals,
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(stop_signal)
         try:
-            await asyncio.wait_for(process.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

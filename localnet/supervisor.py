@@ -77,7 +77,8 @@ class _Child:
             if time.monotonic() - began >= HEALTHY_AFTER:
                 delay = FIRST_DELAY
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
@@ -106,7 +107,8 @@ class _Child:
 
     async def _probe(self) -> bool:
         try:
-            return await asyncio.wait_for(self.spec.ready(), 5)
+            async with asyncio.timeout(5):  # not wait_for, which can swallow a cancellation
+                return await self.spec.ready()
         except Exception as error:  # noqa: BLE001 - not answering yet is what a probe is for
             self.error = f"the last probe said {type(error).__name__}: {error}"
             return False
@@ -115,15 +117,20 @@ class _Child:
         log = tail(self.spec.log) if self.spec.log is not None else ""
         return "\n".join(part for part in (what, self.error, str(self.spec.log or ""), log) if part)
 
-    async def stop(self, *, settle: bool = True) -> None:
+    async def stop(self) -> None:
         self._stopping.set()
-        if settle and self.spec.settle is not None and self.pid is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(self.spec.settle(), 5)
-        if self.process is not None:
-            await stop(self.process, self.spec.stop_signal, self.spec.stop_timeout)
+        await self.end()
         if self._task is not None:
             await self._task
+
+    async def end(self) -> None:
+        """An orderly end of the process; what it had to save first may fail, the end does not wait for that."""
+        if self.spec.settle is not None and self.pid is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(5):
+                    await self.spec.settle()
+        if self.process is not None:
+            await stop(self.process, self.spec.stop_signal, self.spec.stop_timeout)
 
 
 class Supervisor:
@@ -221,12 +228,7 @@ class Supervisor:
 
     async def restart(self, name: str) -> None:
         """Ends one child in an orderly way; its own task starts it again."""
-        child = self._children[name]
-        if child.process is None:
-            return
-        if child.spec.settle is not None:
-            await child.spec.settle()
-        await stop(child.process, child.spec.stop_signal, child.spec.stop_timeout)
+        await self._children[name].end()
 
     def request_stop(self) -> None:
         """Makes ``run_until_stopped`` return, or a start that is under way fail; for signal handlers of the loop."""

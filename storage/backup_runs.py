@@ -70,7 +70,8 @@ class BackupRuns:
                 summary=run.summary,
             )
             await book.connection.execute(
-                "UPDATE platform.operations SET dispatched_at = coalesce(dispatched_at, clock_timestamp()) WHERE id = %s",
+                """UPDATE platform.operations SET dispatched_at = clock_timestamp()
+                   WHERE id = %s AND dispatched_at IS NULL""",
                 [operation_id],
             )
         return operation_id

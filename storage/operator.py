@@ -13,7 +13,8 @@ from domain.exchange.messages import BlockRef
 from domain.shared.errors import Rejected
 from storage.accounts import BOOTSTRAP_NAME, add_account, add_key, new_key, revoke_key
 from storage.database import Pool, transaction
-from storage.events import audit, resolve_alert
+from storage.events import audit, new_id, resolve_alert
+from storage.operations import open_operation
 from storage.reads.base import fetch_all, fetch_one, moment
 
 _KEYS: Final = f"""
@@ -229,3 +230,26 @@ async def above(pool: Pool, chain_id: int, block: int) -> tuple[int, int]:
     )
     assert row is not None
     return int(row["pending"]), int(row["credited"])
+
+
+async def open_backup(pool: Pool, principal: str, steps: tuple[str, ...]) -> dict[str, str]:
+    """The intent to back up: an operation whose process is to be started under its own id."""
+    subject_id = new_id()
+    workflow_id, summary = f"backup:{subject_id}", f"Backup asked for by {principal}"
+    async with transaction(pool) as connection:
+        operation_id = await open_operation(
+            connection, kind="backup", subject_id=subject_id, workflow_id=workflow_id, steps=steps, summary=summary
+        )
+        await audit(connection, principal, "backup_requested", subject_id)
+    return {"id": operation_id, "subject_id": subject_id, "workflow_id": workflow_id, "summary": summary}
+
+
+async def current_step(pool: Pool, operation_id: str) -> str:
+    """The step an operation is at."""
+    row = await fetch_one(
+        pool,
+        """SELECT name FROM platform.operation_steps WHERE operation_id = %s AND status <> 'pending'
+           ORDER BY position DESC LIMIT 1""",
+        [operation_id],
+    )
+    return str(row["name"]) if row is not None else "waits for a worker"

@@ -56,7 +56,8 @@ class WaitingDelivery(BaseModel):
 
 
 class OutgoingMessage(NamedTuple):
-    """One POST. `message_id` is the event's: equal on every attempt and redelivery, never used again after a restore."""
+    """One POST. `message_id` is the event's: the same on every attempt and redelivery, and of no other event, even
+    when a restore makes event numbers start again at an earlier one."""
 
     url: str
     secret: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import httpx
 from bip32 import BIP32
-from litestar.testing import AsyncTestClient
+from litestar import Litestar
 
 from api.app import create_app
 from api.deps import ApiConfig, Deps
@@ -84,20 +85,41 @@ async def make_deps(dsn: str, *, address: str = NOWHERE, **changes: Any) -> Deps
     )
 
 
+@asynccontextmanager
+async def _living(app: Litestar) -> AsyncIterator[None]:
+    """The app's lifespan in a task of its own: its cancel scopes must end in the task that began them."""
+    begun, ending = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            begun.set()
+            await ending.wait()
+
+    task = asyncio.create_task(live())
+    await begun.wait()
+    try:
+        yield
+    finally:
+        ending.set()
+        await task
+
+
 class Api:
     """One running app. `admin` is the bootstrap administrator's key."""
 
-    def __init__(self, deps: Deps, client: AsyncTestClient[Any], admin: str, admin_id: str) -> None:
-        self.deps, self.client, self.admin, self.admin_id = deps, client, admin, admin_id
+    def __init__(self, deps: Deps, app: Litestar, client: httpx.AsyncClient, admin: str, admin_id: str) -> None:
+        self.deps, self.app, self.client, self.admin, self.admin_id = deps, app, client, admin, admin_id
 
     @classmethod
     @asynccontextmanager
     async def open(cls, dsn: str, **changes: Any) -> AsyncIterator[Api]:
         deps = await make_deps(dsn, **changes)
         app = create_app(deps)
-        async with AsyncTestClient(app) as client:
+        # Litestar's own test client runs the app in another thread and blocks this loop while it answers
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with _living(app), httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
             admin = new_key()
-            yield cls(deps, client, admin, await ensure_admin(deps.writes, admin))
+            yield cls(deps, app, client, admin, await ensure_admin(deps.writes, admin))
 
     async def call(
         self, method: str, path: str, key: str | None = "admin", *, json: Any = None, **headers: str

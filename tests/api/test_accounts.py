@@ -191,7 +191,7 @@ async def test_keys_expire(api: Api) -> None:
     key = (await api.post(path, {"expires_at": soon})).json()
     assert (await api.get("/api/auth/session", key["api_key"])).status_code == 200
     await api.rows("UPDATE platform.api_keys SET expires_at = now() WHERE id = %s", key["id"])
-    api.client.app.state.authenticator.forget_keys()
+    api.app.state.authenticator.forget_keys()
     problem(await api.get("/api/auth/session", key["api_key"]), 401, "unauthorized")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,21 @@ def encode_call(signature: str, *arguments: Any) -> str:
     """``encode_call("transfer(address,uint256)", to, 5)`` as hex data."""
     types = signature[signature.index("(") + 1 : -1]
     return "0x" + (keccak(signature.encode())[:4] + encode(types.split(",") if types else [], arguments)).hex()
+
+
+async def eventually(true: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:
+    """Returns when ``true()`` is; what it raises while waiting counts as no."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            value = true()
+            if await value if isinstance(value, Awaitable) else value:
+                return
+        except Exception:  # a server that is coming up fails in many ways
+            if time.monotonic() > deadline:
+                raise
+        assert time.monotonic() < deadline, "did not happen in time"
+        await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import gzip
 import json
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from localnet import evm_state
@@ -16,7 +15,7 @@ from localnet.jsonrpc import JsonRpc, RpcError
 from localnet.ports import free_port
 from localnet.running import RunningEvm, running_evm
 from localnet.supervisor import Supervisor
-from tests.localnet.conftest import encode_call
+from tests.localnet.conftest import encode_call, eventually
 
 ALICE = "0x" + "a1" * 20
 
@@ -120,10 +119,12 @@ async def test_a_full_chain_asks_for_a_restart(folder: Path, monkeypatch: pytest
     asked: list[int] = []
     async with running_evm(folder / "evm", state=True, usdc=False) as chain:
         assert chain.server.keeper is not None
-        chain.server.keeper._on_full = lambda: asked.append(1)
-        await asyncio.sleep(0.4)
+        keeper = chain.server.keeper
+        keeper._on_full = lambda: asked.append(1)
+        await eventually(lambda: keeper._first_head is not None)
         await chain.rpc("anvil_mine", hex(120))
-        await asyncio.sleep(0.4)
+        await eventually(lambda: asked)
+        await asyncio.sleep(0.6)
     assert asked == [1]
 
 
@@ -138,14 +139,12 @@ async def test_compaction_by_the_supervisor_loses_no_block(folder: Path, monkeyp
     keeper = chain.keep()
     try:
         async with JsonRpc(chain.rpc_url) as rpc:
+            await eventually(lambda: keeper._first_head is not None)
             await rpc("anvil_mine", hex(250))
             head = await rpc("eth_getBlockByNumber", "latest", False)
-            while not restarts:
-                await asyncio.sleep(0.02)
+            await eventually(lambda: restarts)
             await restarts[0]
-            async with asyncio.timeout(5):
-                while not await answers(chain):
-                    await asyncio.sleep(0.02)
+            await eventually(chain.ready)
             assert (await rpc("eth_getBlockByHash", head["hash"], False))["number"] == head["number"]
             assert await rpc("eth_getBlockByNumber", "0x5", False) is None
             await asyncio.sleep(0.6)
@@ -154,13 +153,6 @@ async def test_compaction_by_the_supervisor_loses_no_block(folder: Path, monkeyp
     finally:
         await supervisor.stop()
         await keeper.close()
-
-
-async def answers(chain: Evm) -> bool:
-    try:
-        return await chain.ready()
-    except (OSError, aiohttp.ClientError):
-        return False
 
 
 async def test_a_dump_taken_while_a_transaction_was_mined_is_refused(folder: Path) -> None:

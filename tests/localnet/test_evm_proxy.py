@@ -72,7 +72,9 @@ async def test_passes_on_and_adds_what_nitro_adds(chain: RunningEvm, proxy: EvmP
     assert int(block["l1BlockNumber"], 16) >= nitro.L1_BLOCK_OFFSET
     query = {"fromBlock": "0x0", "toBlock": "latest", "address": chain.usdc_address}
     assert await rpc("eth_getLogs", query) == await chain.rpc("eth_getLogs", query)
-    batch = [{"jsonrpc": "2.0", "id": n, "method": "eth_blockNumber", "params": []} for n in (7, 8)]
+    batch: list[dict[str, Any]] = [
+        {"jsonrpc": "2.0", "id": n, "method": "eth_blockNumber", "params": []} for n in (7, 8)
+    ]
     async with aiohttp.ClientSession() as session, session.post(proxy.url, json=batch) as answer:
         assert [entry["id"] for entry in await answer.json()] == [7, 8]
     assert proxy.calls["eth_getLogs"] == 1

@@ -18,7 +18,7 @@ from localnet.running import RunningPostgres, running_postgres
 
 async def query(pg: RunningPostgres, text: str) -> str:
     async with await psycopg.AsyncConnection.connect(pg.dsn, autocommit=True) as connection:
-        row = await (await connection.execute(text)).fetchone()  # type: ignore[arg-type]
+        row = await (await connection.execute(text)).fetchone()
         return str(row[0]) if row else ""
 
 

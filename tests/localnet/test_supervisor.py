@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -18,6 +17,7 @@ from localnet.files import DirectoryLock, InUse, bound_log, tail, write_json
 from localnet.ports import PortBook, free_port, is_free
 from localnet.process import ChildSpec, Failed, run_to_end
 from localnet.supervisor import StartError, Step, Supervisor
+from tests.localnet.conftest import eventually
 
 SLEEPER = """
 import time
@@ -53,13 +53,6 @@ def gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-async def eventually(true: object, seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.02)
 
 
 async def test_starts_in_order_publishes_pids_and_restarts(folder: Path) -> None:

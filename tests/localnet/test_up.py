@@ -25,7 +25,8 @@ from cli.stack import Misuse, Stack
 from localnet.jsonrpc import JsonRpc
 from localnet.postgres import backends_of
 from tests.localnet import dummies
-from tests.localnet.test_supervisor import eventually, gone
+from tests.localnet.conftest import eventually
+from tests.localnet.test_supervisor import gone
 
 pytestmark = pytest.mark.stack
 
@@ -160,19 +161,13 @@ async def check_restarts(directory: Path, found: dict[str, Any]) -> None:
         await eventually(replaced, 10)
 
     async def answers() -> bool:
-        try:
-            await rpc(found, "eth_chainId")
-            await (await psycopg.AsyncConnection.connect(found["postgres_dsn"])).close()
-            await asyncio.to_thread(dummies.environment_of, found["api_url"])
-            async with aiohttp.ClientSession() as session, session.get(found["temporal_ui_url"]) as answer:
-                return answer.status == 200
-        except (OSError, aiohttp.ClientError, psycopg.Error):
-            return False
+        await rpc(found, "eth_chainId")
+        await (await psycopg.AsyncConnection.connect(found["postgres_dsn"])).close()
+        await asyncio.to_thread(dummies.environment_of, found["api_url"])
+        async with aiohttp.ClientSession() as session, session.get(found["temporal_ui_url"]) as answer:
+            return answer.status == 200
 
-    deadline = time.monotonic() + 10
-    while not await answers():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+    await eventually(answers, 10)
     assert len(json.loads((directory / "endpoints.json").read_text())["pids"]["worker"]) == 2
 
 
