@@ -37,7 +37,7 @@ class Demo:
         await self._job("deposit 1,500 USDC", lambda: self.deposit(ada, "1500"))
         await self._job("deposit, reorganised away and back", lambda: self.reorganised_deposit(bob))
         await self._job("withdrawal of 1,000 USDC with approval", lambda: self.withdrawal(ada, "1000"))
-        await self._job("withdrawal that is rejected in review", lambda: self.rejected(ada))
+        await self._job("withdrawal beyond the limits", lambda: self.refused(ada))
         await self._job("balances", lambda: self.balances(ada, bob))
         await self._job("ledger, solvency and every other invariant", self.invariants)
         return all(job.ok for job in self.jobs)
@@ -92,8 +92,8 @@ class Demo:
         assert on_chain == amount, f"{on_chain} USDC arrived instead of {amount}"
         return f"settled, {on_chain} USDC arrived on the chain", await self.world.link(settled)
 
-    async def rejected(self, account: str) -> tuple[str, str]:
-        """A request below the review threshold for more than there is changes nothing."""
+    async def refused(self, account: str) -> tuple[str, str]:
+        """A request for more than limits and balance allow is answered at once and changes nothing."""
         before = await self.world.available(account)
         problem = await self.world.refused_withdrawal(account, self.world.fresh_address(), "999999")
         assert await self.world.available(account) == before

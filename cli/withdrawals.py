@@ -163,7 +163,11 @@ def check_release(evidence: Evidence) -> None:
 async def check_paid(
     parts: Parts, found: WorkerSettings, facts: WithdrawalFacts, tx_hash: str, evidence: Evidence
 ) -> str:
-    """The named transaction must be mined, finalized and have paid this amount to this address."""
+    """The named transaction must be mined and finalized; a stranger's must show this very transfer.
+
+    One of ours may show none: then its token does not say what it did, and the operator vouches for what the balances
+    say (that is why it is uncertain).
+    """
     token = found.usdc_contract_address.lower()
     own = next((a.receipt for a in evidence.attempts if a.tx_hash == tx_hash), None)
     receipt = own or await parts.chain.receipt(tx_hash, token)
@@ -172,6 +176,8 @@ async def check_paid(
     if receipt.block_number > evidence.finalized:
         raise Rejected("conflict", f"block {receipt.block_number} is not finalized yet: wait, then ask again")
     fits = [t for t in receipt.transfers if t.to_address == facts.to_address and t.amount == facts.amount_micros]
+    if not fits and own is not None:
+        return "its logs do NOT prove it: you vouch for it"
     if not fits:
         raise Rejected("conflict", f"{tx_hash} shows no transfer of exactly this amount to {facts.to_address}")
     return f"from {fits[0].from_address} in block {receipt.block_number}"

@@ -8,7 +8,7 @@ What was measured with anvil 1.7.1 and decides the flags:
   for the next start.
 * A state per block is kept for calls at past blocks. ``--prune-history N`` would hold 1,500 of them in memory whatever
   N is when blocks come faster than every 2 s (950 MB with 200 accounts after 5,000 blocks); ``--max-persisted-states``
-  moves them to files under ``--cache-path`` and memory falls back to 10 (a peak of 200 MB after 6 minutes, 50 MB later).
+  moves them to files under ``--cache-path`` and memory falls back to 10 (peak 220 MB after 8 minutes, 50 MB later).
 * ``--preserve-historical-states`` would make them survive a restart at 120 KB a block: not used. After a restart calls
   at blocks before it fail with BlockOutOfRangeError until new blocks have passed.
 * Hardfork cancun: from prague on every block adds a slot to the EIP-2935 contract, which every kept state copies.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from domain.shared import ids
 from domain.shared.processes import OPERATIONS
@@ -141,7 +142,7 @@ async def test_a_delivery_can_be_repeated_under_the_same_message_id(
 async def _ended(client: Client, workflow_id: str) -> bool:
     try:
         description = await client.get_workflow_handle(workflow_id).describe()
-    except Exception:  # not started yet
+    except RPCError:  # not started yet
         return False
     return description.status is WorkflowExecutionStatus.COMPLETED
 
