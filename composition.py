@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, Interceptor
 from temporalio.runtime import Runtime
-from workflows.codec import codec_from_keys
 
 from activities.exchange.custody import CustodyActivities
 from activities.exchange.deposits import DepositActivities
@@ -17,15 +18,26 @@ from activities.exchange.scanning import ScanningActivities
 from activities.exchange.sending import SendingActivities
 from activities.exchange.signing import SigningActivities
 from activities.exchange.withdrawals import WithdrawalActivities
+from activities.operations.backup import BackupActivities, DrillActivities
+from activities.operations.checks import LedgerCheckActivities
 from activities.operations.dispatch import DispatchActivities
+from activities.operations.parking import ParkingActivities
+from activities.operations.retention import RetentionActivities
+from activities.operations.webhooks import WebhookActivities
 from domain.exchange.signing import Attempt, Draft
+from domain.shared import ids
 from domain.shared.errors import Broken
 from domain.shared.processes import EVM_SIGNER, EXCHANGE, OPERATIONS
+from gateways.backup import Vault, VaultConfig
 from gateways.evm.chain import EvmNode
 from gateways.evm.signer import LocalSigner
+from gateways.pgtools import PgTools
 from gateways.protocols import UnsignedTransaction
+from gateways.webhooks import WebhookSender
 from settings import Settings, SignerSettings, WorkerSettings
+from storage.backup_runs import BackupRuns
 from storage.books import Books
+from storage.checks import LedgerCheckStore
 from storage.database import Pool, make_pool
 from storage.exchange.chain import ChainStore
 from storage.exchange.custody import CustodyStore
@@ -35,9 +47,13 @@ from storage.exchange.transactions import TransactionStore
 from storage.exchange.withdrawals import WithdrawalStore
 from storage.jobs import JobStore, Undispatched
 from storage.listen import Listener
+from storage.retention import RetentionStore
+from storage.scratch import ScratchDatabases
+from storage.webhooks import WaitingDelivery, WebhookStore
 from workflows import client as temporal
 from workflows import schedules
 from workflows.client import Processes
+from workflows.codec import codec_from_keys
 from workflows.registry import WORKFLOWS
 
 
@@ -59,6 +75,7 @@ class Parts:
     chain: EvmNode
     processes: Processes
     listener: Listener
+    sender: WebhookSender
 
 
 async def connect(
@@ -91,10 +108,12 @@ async def parts(settings: WorkerSettings, client: Client, name: str) -> AsyncIte
         books = Books(pool)
         jobs = JobStore(books)
         chain = make_chain(settings, jobs)
+        sender = WebhookSender(allow_private=settings.holdfast_profile == "local")
         try:
-            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn))
+            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn), sender)
         finally:
             await chain.aclose()
+            await sender.aclose()
 
 
 def make_chain(settings: WorkerSettings, jobs: JobStore) -> EvmNode:
@@ -153,6 +172,7 @@ def exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]
         token=token,
         hot_wallet=hot,
         gas_floor_wei=settings.hot_wallet_min_wei,
+        look_again_s=settings.funds_retry_s,
     )
     sending = SendingActivities(
         opened.chain,
@@ -182,6 +202,7 @@ def exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]
         custody.finish_sweep,
         custody.upkeep,
         custody.check_solvency,
+        ParkingActivities(opened.jobs).park_operation,
     ]
 
 
@@ -208,7 +229,56 @@ def make_custody(settings: WorkerSettings, opened: Parts) -> CustodyActivities:
     )
 
 
+def make_vault(settings: WorkerSettings) -> Vault:
+    """Where backups go, what goes into them, and the key."""
+    return Vault(
+        VaultConfig(
+            directory=settings.backup_dir,
+            key=settings.backup_key.get_secret_value(),
+            app_version=version("holdfast"),
+            database_url=settings.database_url.get_secret_value(),
+            keep=settings.backup_keep,
+            temporal_db_file=settings.temporal_db_file,
+            temporal_db_dsn=settings.temporal_db_dsn.get_secret_value(),
+            data_dirs=(Path(settings.data_dir),) if settings.data_dir else (),
+        ),
+        PgTools(settings.pg_bin_dir),
+    )
+
+
 def operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    dsn, vault = settings.database_url.get_secret_value(), make_vault(settings)
+    backup = BackupActivities(vault, BackupRuns(opened.books, dsn))
+    drill = DrillActivities(vault, ScratchDatabases(dsn))
+    checks = LedgerCheckActivities(LedgerCheckStore(opened.books, dsn))
+    retention = RetentionActivities(RetentionStore(opened.books))
+    return [
+        make_dispatch(opened).dispatch,
+        *(backup.open_run, backup.note_step, backup.close_run, backup.write_archive, backup.verify_archive),
+        *(backup.publish_archive, backup.discard_archive, backup.prune_archives),
+        *(drill.choose_archive, drill.restore_scratch, drill.check_scratch, drill.check_workflow_store),
+        drill.drop_scratch,
+        *(checks.check_ledger, checks.record_ledger_check),
+        *(retention.apply_retention, retention.record_retention),
+        *make_webhooks(opened),
+    ]
+
+
+def make_webhooks(opened: Parts) -> list[Callable[..., Any]]:
+    async def start(delivery: WaitingDelivery) -> None:
+        await opened.processes.start(
+            "webhook_delivery",
+            delivery.delivery_id,
+            ids.webhook_delivery(delivery.delivery_id),
+            delivery.summary,
+            account_id=delivery.account_id,
+        )
+
+    webhooks = WebhookActivities(WebhookStore(opened.books), opened.sender, start, opened.listener.listen)
+    return [webhooks.fan_out, webhooks.deliver, webhooks.record_attempt]
+
+
+def make_dispatch(opened: Parts) -> DispatchActivities:
     async def start(intent: Undispatched) -> None:
         await opened.processes.start(
             intent.kind,
@@ -219,8 +289,7 @@ def operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., An
             account_id=intent.account_id,
         )
 
-    dispatching = DispatchActivities(opened.jobs, start, opened.listener.listen)
-    return [dispatching.dispatch]
+    return DispatchActivities(opened.jobs, start, opened.listener.listen)
 
 
 def evm_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:

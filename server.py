@@ -162,7 +162,7 @@ async def serve(settings: ApiSettings) -> int:
         def stop() -> None:
             log.info("api_stopping")
             app.state.hub.close_streams()
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -166,6 +166,9 @@ class WorkerSettings(Settings):
     priority_fee_wei: int = Field(0, ge=0, description="Tip per unit of gas; Arbitrum needs none.")
 
     backup_key: SecretStr = Field(SecretStr(""), description="base64 of 32 bytes; backups are encrypted with it.")
+    data_dir: str = Field(
+        "", description="Where the databases keep their files, if on this host: no place for backups."
+    )
     backup_dir: str = Field("", description="Where backups go; must not be inside the data directory. Empty: off.")
     backup_keep: int = Field(7, ge=1, description="Backups kept.")
     backup_hour_utc: int = Field(3, ge=0, le=23, description="When the nightly backup starts.")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.types import ControllerRouterHandler
+from litestar.utils import normalize_path
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from api import docs
@@ -49,6 +52,17 @@ def _given(value: Any) -> Provide:
         return value
 
     return Provide(provide, sync_to_thread=False, use_cache=False)
+
+
+def _allowed(app: Litestar, path: str) -> str | None:
+    """Every method of a path. Litestar's own OPTIONS knows only those of one handler."""
+    try:
+        app.asgi_router.handle_routing(path=normalize_path(path), method="NONE")
+    except MethodNotAllowedException as refusal:
+        return (refusal.headers or {}).get("allow")
+    except NotFoundException:
+        return None
+    return None
 
 
 def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] = ()) -> Litestar:
@@ -98,5 +112,5 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
     app.state.authenticator = Authenticator(deps)
     app.state.cursors = Cursors(deps.config.session_secret)
     app.state.hub = hub
-    app.asgi_handler = Edge(app.asgi_handler, deps.config, metrics)
+    app.asgi_handler = Edge(app.asgi_handler, deps.config, metrics, partial(_allowed, app))
     return app

@@ -20,6 +20,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.params import FromPath
 from litestar.routes import HTTPRoute
+from litestar.status_codes import HTTP_204_NO_CONTENT
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -42,7 +43,6 @@ _KEY_HEADER: Final = {
     "in": "header",
     "description": "Unique per intent; the same key and body give the same answer for 7 days.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "example": "7b1c1e0e-2f0a-4a54-9d0c-4a8d3f0f6f10",
 }
 _REQUIRED_KEY: Final = frozenset({("/api/exchange/withdrawals", "post")})
 
@@ -116,6 +116,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], handler: HTTPRo
     answer = operation["responses"].get(str(handler.status_code), {}).get("content", {})
     if "response_example" in opt and "application/json" in answer:
         answer["application/json"]["example"] = opt["response_example"]
+    if handler.status_code == HTTP_204_NO_CONTENT:
+        operation["responses"]["204"].pop("content", None)
     if opt.get("csv"):
         answer["text/csv"] = {"schema": {"type": "string"}}
     body = operation.get("requestBody")

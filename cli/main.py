@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,10 +53,25 @@ def holdfast() -> None:
     """Durable jobs for crypto operations. Exit codes: 0 ok, 2 usage, 3 rejected, 4 unavailable, 5 broken."""
 
 
+def logs_to_stderr() -> None:
+    """What the parts log while a command runs is not its answer: warnings only, beside stdout."""
+    import logging
+
+    import structlog
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # says again what the command reports itself
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def run() -> None:
     """Entry point of the installed command. Leaves without the interpreter's teardown (telemetry.leave says why)."""
     from telemetry import leave
 
+    logs_to_stderr()
     try:
         app()
         code = 0

@@ -12,7 +12,6 @@ from cli.output import Json, Yes, agreed, out, print_json
 
 if TYPE_CHECKING:
     from settings import WorkerSettings
-    from workflows.schedules import Wanted
 
 app = typer.Typer(help="Periodic work: compare the list in code with Temporal, apply it.", no_args_is_help=True)
 
@@ -32,13 +31,15 @@ def apply(yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> 
     """Create, update and delete schedules; an operator's pause is kept."""
 
     async def act() -> None:
+        import composition
         from workflows import schedules
 
         found = context.settings(data_dir)
         plan = [line for line in await _diff(found) if not line.startswith("paused")]
         if plan and not agreed(yes, plan, as_json=as_json):
             return
-        done = await schedules.reconcile(await context.temporal(found), wanted(found)) if plan else []
+        listed = composition.wanted_schedules(found)
+        done = await schedules.reconcile(await context.temporal(found), listed) if plan else []
         if as_json:
             print_json({"changed": done})
         elif not plan:
@@ -48,14 +49,7 @@ def apply(yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> 
 
 
 async def _diff(found: WorkerSettings) -> list[str]:
-    from workflows import schedules
-
-    return await schedules.diff(await context.temporal(found), wanted(found))
-
-
-def wanted(found: WorkerSettings) -> list[Wanted]:
-    """The schedules a worker with these settings makes sure of."""
     import composition
     from workflows import schedules
 
-    return schedules.wanted(found.arbitrum_chain_id, **composition.schedule_intervals(found))
+    return await schedules.diff(await context.temporal(found), composition.wanted_schedules(found))

@@ -204,6 +204,7 @@ class Stack:
             **self._common_env(),
             "BACKUP_KEY": self.secrets.backup_key,
             "BACKUP_DIR": str(self.directory.with_name(f"{self.directory.name}-backups")),
+            "DATA_DIR": str(self.directory),
             "PG_BIN_DIR": str(self.postgres.binaries.bin),
             "TEMPORAL_DB_FILE": str(self.temporal.db_file),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from pydantic import BaseModel
 
 from domain.shared.errors import Broken
@@ -39,6 +40,9 @@ FROM platform.transfers t JOIN platform.postings p ON p.transfer_id = t.id
 WHERE t.key = ANY(%s) ORDER BY p.id
 """
 
+_GUARDS = frozenset({"transfer_balanced", "transfer_resolves", "ck_transfers_resolves", "uq_transfers_resolves"})
+"""Constraints that only a defect or a lost race breaks: a hold resolved twice or wrongly, lines that do not balance."""
+
 
 class Booked(BaseModel):
     """`replayed`: the key had been booked before with the same lines; nothing was written now."""
@@ -62,15 +66,16 @@ class Book:
         Raises:   Rejected insufficient_funds when an account would go below zero; Broken ledger_mismatch when a key
                   was booked before with other lines, or a hold was resolved before in another way.
         """
-        lines = [(t.key, p) for t in transfers for p in t.postings]
+        asked = _once_per_key(transfers)
+        lines = [(t.key, p) for t in asked for p in t.postings]
         cursor = await self.connection.execute(
             _BOOK,
             {
-                "keys": [t.key for t in transfers],
-                "kinds": [t.kind for t in transfers],
-                "refs": [t.ref for t in transfers],
-                "phases": [t.phase.value for t in transfers],
-                "resolves": [t.resolves for t in transfers],
+                "keys": [t.key for t in asked],
+                "kinds": [t.kind for t in asked],
+                "refs": [t.ref for t in asked],
+                "phases": [t.phase.value for t in asked],
+                "resolves": [t.resolves for t in asked],
                 "line_keys": [key for key, _ in lines],
                 "accounts": [p.account for _, p in lines],
                 "units": [p.unit for _, p in lines],
@@ -78,7 +83,7 @@ class Book:
             },
         )
         written = {row["key"]: row["id"] for row in await cursor.fetchall()}
-        replays = [t for t in transfers if t.key not in written]
+        replays = [t for t in asked if t.key not in written]
         known = await self._check_replays(replays) if replays else {}
         return [
             Booked(id=written.get(t.key) or known[t.key], key=t.key, replayed=t.key not in written) for t in transfers
@@ -92,10 +97,23 @@ class Book:
             stored.setdefault(row["key"], []).append((row["account"], row["unit"], row["amount"]))
             ids[row["key"]] = row["id"]
         for transfer in transfers:
-            asked = sorted((p.account, p.unit, p.amount) for p in transfer.postings)
-            if sorted(stored.get(transfer.key, [])) != asked:
+            if sorted(stored.get(transfer.key, [])) != _lines(transfer):
                 raise Broken("ledger_mismatch", f"transfer {transfer.key} was booked before with other lines")
         return ids
+
+
+def _lines(transfer: Transfer) -> list[tuple[str, str, int]]:
+    return sorted((p.account, p.unit, p.amount) for p in transfer.postings)
+
+
+def _once_per_key(transfers: tuple[Transfer, ...]) -> list[Transfer]:
+    """A transfer named twice in one call is one transfer; two that differ under one key are a defect."""
+    once: dict[str, Transfer] = {}
+    for transfer in transfers:
+        first = once.setdefault(transfer.key, transfer)
+        if first is not transfer and _lines(first) != _lines(transfer):
+            raise Broken("ledger_mismatch", f"transfer {transfer.key} was asked for twice with other lines")
+    return list(once.values())
 
 
 class Books:
@@ -106,6 +124,14 @@ class Books:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Book]:
-        """One transaction: everything in the block is committed together or not at all."""
-        async with transaction(self.pool) as connection:
-            yield Book(connection)
+        """One transaction: everything in the block is committed together or not at all.
+
+        Raises: Broken ledger_mismatch, also at the end, when a guard of the database refuses.
+        """
+        try:
+            async with transaction(self.pool) as connection:
+                yield Book(connection)
+        except psycopg.errors.IntegrityError as error:
+            if error.diag.constraint_name not in _GUARDS:
+                raise
+            raise Broken("ledger_mismatch", error.diag.message_primary or str(error)) from error

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from storage.books import Books
 from storage.events import new_id, raise_alert
+from storage.operations import set_operation
 
 
 class Undispatched(BaseModel):
@@ -80,6 +81,15 @@ class JobStore:
                 [new_id(), source, kind, fingerprint, reason, Jsonb(json.loads(text))],
             )
             await raise_alert(book.connection, "quarantined", source, f"{kind}: {reason}")
+
+    async def park(self, operation_id: str | None, code: str, detail: str) -> None:
+        """Show an operation as waiting for an operator and open its alert; with an empty code, as running again."""
+        async with self.books.begin() as book:
+            if code:
+                await set_operation(book.connection, operation_id, "needs_operator", f"{code}: {detail}", code)
+                await raise_alert(book.connection, code, operation_id or "", detail, critical=True)
+            else:
+                await set_operation(book.connection, operation_id, "running", detail)
 
     async def alert(self, code: str, subject: str, detail: str, *, critical: bool = False) -> None:
         """Open an alert in a transaction of its own (for failures that rolled theirs back)."""

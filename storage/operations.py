@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from psycopg.types.json import Jsonb
 
 from domain.shared.events import Event
 from storage.database import Connection
 from storage.events import emit, new_id
+
+ENDED: Final = ("completed", "failed", "cancelled")
+_END_STEPS: Final = """
+UPDATE platform.operation_steps SET
+  status = (CASE WHEN status = 'pending' THEN 'skipped' WHEN %(done)s THEN 'done' ELSE 'failed' END)
+           ::platform.step_status,
+  finished_at = clock_timestamp()
+WHERE operation_id = %(id)s AND status IN ('pending', 'running')
+"""
 
 
 async def open_operation(
@@ -85,13 +96,15 @@ async def set_operation(
            WHERE id = %(id)s RETURNING kind, subject_id, account_id""",
         {
             "status": status,
-            "ended": status in ("completed", "failed", "cancelled"),
+            "ended": status in ENDED,
             "summary": summary,
             "code": failure_code,
             "id": operation_id,
         },
     )
     row = await cursor.fetchone()
+    if status in ENDED:
+        await connection.execute(_END_STEPS, {"id": operation_id, "done": status == "completed"})
     if row is not None:
         await emit(
             connection,

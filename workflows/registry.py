@@ -11,7 +11,12 @@ from workflows.exchange.chain import ChainScannerWorkflow, HeadWatcherWorkflow
 from workflows.exchange.custody import CustodyUpkeepWorkflow, SolvencyWorkflow, SweepWorkflow
 from workflows.exchange.deposit import DepositWorkflow
 from workflows.exchange.withdrawal import WithdrawalWorkflow
+from workflows.operations.backup import BackupWorkflow, RestoreDrillWorkflow
+from workflows.operations.checks import LedgerCheckWorkflow
 from workflows.operations.dispatcher import DispatcherWorkflow
+from workflows.operations.probe import TimerProbeWorkflow
+from workflows.operations.retention import RetentionWorkflow
+from workflows.operations.webhooks import WebhookDeliveryWorkflow, WebhookFanoutWorkflow
 
 WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
     EXCHANGE: [
@@ -23,7 +28,16 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         CustodyUpkeepWorkflow,
         SolvencyWorkflow,
     ],
-    OPERATIONS: [DispatcherWorkflow],
+    OPERATIONS: [
+        DispatcherWorkflow,
+        WebhookFanoutWorkflow,
+        WebhookDeliveryWorkflow,
+        BackupWorkflow,
+        RestoreDrillWorkflow,
+        LedgerCheckWorkflow,
+        RetentionWorkflow,
+        TimerProbeWorkflow,
+    ],
 }
 
 WORKFLOW_FAILURES: Final = [ValidationError]

@@ -37,6 +37,7 @@ class WithdrawalActivities:
         token: str,
         hot_wallet: str,
         gas_floor_wei: int,
+        look_again_s: int,
     ) -> None:
         self.chain = chain
         self.store = store
@@ -44,6 +45,7 @@ class WithdrawalActivities:
         self.token = token
         self.hot_wallet = hot_wallet
         self.gas_floor_wei = gas_floor_wei
+        self.look_again_s = look_again_s
 
     @activity.defn
     async def place_hold(self, command: WithdrawalRef) -> HoldPlaced:
@@ -79,6 +81,10 @@ class WithdrawalActivities:
         Effect: rows of sweeps to make (the dispatcher starts them).
         Again:  an address has one open sweep at a time, and sweeps under way are counted.
         """
+        found = await self._funds(command)
+        return found.model_copy(update={"look_again_s": self.look_again_s})
+
+    async def _funds(self, command: WithdrawalRef) -> FundsChecked:
         withdrawal = await self.store.facts(command.withdrawal_id)
         gas = (await self.chain.eth_balances([self.hot_wallet]))[0]
         if gas < self.gas_floor_wei:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
+from pydantic import ConfigDict
 
 from api.accounts.passwords import hash_password
 from api.accounts.views import AccountPage, AccountView, BalancesView, LedgerPage
@@ -36,6 +37,17 @@ EXAMPLE: Final = {
 class NewAccount(Input):
     """`email` and `password` together allow logging in on pages; both may be left out."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"email": {"type": "null"}, "password": {"type": "null"}}},
+                {
+                    "properties": {"email": {"type": "string"}, "password": {"type": "string"}},
+                    "required": ["email", "password"],
+                },
+            ]
+        }
+    )
     name: Name
     role: Role
     email: Email | None = None

@@ -117,7 +117,10 @@ async def follow(
     principal: Principal,
     metrics: RequestMetrics,
     topics: Annotated[
-        str | None, QueryParameter(description=f"Comma separated: {', '.join(TOPICS)}.", required=False, max_length=200)
+        str | None,
+        QueryParameter(
+            description=f"Comma separated: {', '.join(TOPICS)}.", required=False, pattern="^[a-z, ]{0,200}$"
+        ),
     ] = None,
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", required=False, max_length=40)] = None,
 ) -> Stream:

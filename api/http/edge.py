@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 from litestar.enums import ScopeType
@@ -45,8 +46,12 @@ class RequestMetrics:
 class Edge:
     """The outermost ASGI layer."""
 
-    def __init__(self, app: ASGIApp, config: ApiConfig, metrics: RequestMetrics) -> None:
+    def __init__(
+        self, app: ASGIApp, config: ApiConfig, metrics: RequestMetrics, allowed: Callable[[str], str | None]
+    ) -> None:
+        """`allowed`: path → methods it takes, comma separated; None for a path no route has."""
         self._app = app
+        self._allowed = allowed
         self._config = config
         self._metrics = metrics
         self._headers = [
@@ -78,10 +83,13 @@ class Edge:
 
         try:
             refusal = _refusal(scope)
-            if refusal is None:
-                await self._app(scope, receive, noting)
-            else:
+            if refusal is not None:
                 await self._refuse(scope, noting, *refusal, trace_id)
+            elif scope["method"] == "OPTIONS" and (allow := self._allowed(scope["path"])):
+                await noting({"type": "http.response.start", "status": 204, "headers": [(b"allow", allow.encode())]})
+                await noting({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await self._app(scope, receive, noting)
         finally:
             route = str(scope.get("path_template") or "unmatched")
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"

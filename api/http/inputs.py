@@ -15,8 +15,8 @@ from pydantic_core.core_schema import ValidationInfo
 from domain.shared.errors import Rejected
 from domain.shared.money import Micros, parse_usdc
 
-PLAIN: Final = r"^[^\u0000-\u001f\u007f\ud800-\udfff]*$"
-"""As a JSON Schema pattern: no control characters, no surrogates."""
+PLAIN: Final = r"^[^\u0000-\u001f\u007f]*$"
+"""As a JSON Schema pattern: no control characters."""
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"
 

@@ -21,9 +21,8 @@ from api.http import bodies, paging
 from api.http.documented import guarded
 from api.http.idempotency import effect, json_answer
 from api.http.scopes import STAFF, Principal
-from domain.exchange.messages import WithdrawalRetry
 from domain.shared.errors import Rejected, Unavailable
-from domain.shared.processes import PROCESSES
+from domain.shared.processes import PROCESSES, RetryProcess
 from storage.database import transaction
 from storage.events import audit
 from storage.intents.idempotency import Stored
@@ -108,7 +107,7 @@ async def list_operations(
     request: Request[Any, Any, Any],
     deps: Deps,
     principal: Principal,
-    kind: Annotated[str | None, QueryParameter(required=False, max_length=60)] = None,
+    kind: Annotated[str | None, QueryParameter(required=False, pattern="^[a-z_]{1,60}$")] = None,
     status: Annotated[OperationStatus | None, QueryParameter(required=False)] = None,
     account_id: Annotated[UUID | None, QueryParameter(required=False)] = None,
     cursor: paging.Cursor = None,
@@ -176,7 +175,7 @@ async def retry(
         row = await _row(deps, principal, operation_id)
         if row["status"] not in ("needs_operator", "failed"):
             raise Rejected("not_retryable", f"it is {row['status']}")
-        poke = WithdrawalRetry(cause=f"operator {principal.account_id}: {note}")
+        poke = RetryProcess(cause=f"operator {principal.account_id}: {note}")
         with connecting():
             signalled = await deps.processes.signal(row["workflow_id"], "retry", poke)
         if not signalled:

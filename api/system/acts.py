@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from pydantic import BaseModel
+from pydantic import BaseModel, StrictBool
 
 from api.deps import Deps
 from api.exchange.withdrawals import DecisionNote
@@ -25,6 +25,7 @@ from storage.reads.base import Listing
 
 TAG: Final = "System"
 ControlName = Literal["exchange.trading", "exchange.withdrawals", "copytrade.engine", "launchpad.launches"]
+QuarantineState = Literal["held", "replayed", "discarded"]
 _CONTROL_EXAMPLE: Final = {"name": "exchange.withdrawals", "enabled": False, "reason": "node under maintenance"}
 
 
@@ -43,7 +44,7 @@ class ControlList(BaseModel):
 
 class NewControl(Input):
     name: ControlName
-    enabled: bool
+    enabled: StrictBool
     reason: Note = ""
 
 
@@ -74,7 +75,7 @@ class QuarantineView(BaseModel):
     kind: str
     reason: str
     payload: Any
-    state: Literal["held", "replayed", "discarded"]
+    state: QuarantineState
     decided_by: str | None
     decided_at: datetime | None
     created_at: datetime
@@ -117,7 +118,7 @@ async def alerts(
     request: Request[Any, Any, Any],
     deps: Deps,
     open_only: Annotated[bool | None, QueryParameter(name="open", required=False)] = None,
-    code: Annotated[str | None, QueryParameter(required=False, max_length=100)] = None,
+    code: Annotated[str | None, QueryParameter(required=False, pattern="^[a-z0-9_]{1,100}$")] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[AlertPage]:
@@ -161,7 +162,7 @@ async def resolve_alert(
 async def quarantine(
     request: Request[Any, Any, Any],
     deps: Deps,
-    shown: Annotated[Literal["held", "replayed", "discarded"] | None, QueryParameter(name="state", required=False)] = None,
+    shown: Annotated[QuarantineState | None, QueryParameter(name="state", required=False)] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[QuarantinePage]:

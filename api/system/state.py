@@ -116,7 +116,7 @@ class AuditPage(BaseModel):
 async def audit_log(
     request: Request[Any, Any, Any],
     deps: Deps,
-    subject: Annotated[str | None, QueryParameter(required=False, max_length=200)] = None,
+    subject: Annotated[str | None, QueryParameter(required=False, pattern="^[!-~]{1,200}$")] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[AuditPage]:

@@ -7,7 +7,8 @@ psql -v ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgre
 -- Read by psql itself, so that no password stands in a process list.
 \set holdfast_password `cat "$SECRETS/holdfast_db_password"`
 \set temporal_password `cat "$SECRETS/temporal_db_password"`
-CREATE ROLE holdfast LOGIN PASSWORD :'holdfast_password';
+-- CREATEDB: the restore drill restores into a scratch database of its own
+CREATE ROLE holdfast LOGIN CREATEDB PASSWORD :'holdfast_password';
 CREATE ROLE temporal LOGIN PASSWORD :'temporal_password';
 CREATE DATABASE holdfast OWNER holdfast;
 CREATE DATABASE temporal OWNER temporal;

@@ -26,13 +26,14 @@ ensure_namespace() {
 # A worker cannot start a workflow with an attribute that is not registered.
 ensure_attribute() {
   temporal operator search-attribute list --namespace "$namespace" | grep -qw "$1" \
-    || temporal operator search-attribute create --namespace "$namespace" --name "$1" --type Keyword
+    || temporal operator search-attribute create --namespace "$namespace" --name "$1" --type "$2"
 }
 
 retry temporal operator cluster health
 retry ensure_namespace
 retry temporal operator namespace update --namespace "$namespace" --retention "$retention"
 for name in Area AccountId AssetId Wallet; do
-  retry ensure_attribute "$name"
+  retry ensure_attribute "$name" Keyword
 done
+retry ensure_attribute NeedsOperator Bool
 echo "namespace $namespace is ready (retention $retention)"

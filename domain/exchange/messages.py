@@ -131,12 +131,6 @@ class HoldPlaced(Message):
     summary: str = ""
 
 
-class WithdrawalRetry(Message):
-    """Signal: an operator or a refill says that it is worth looking again."""
-
-    cause: str = ""
-
-
 class Decision(Message):
     """Update: an operator's verdict, or the owner's cancellation. `principal` is who decides."""
 
@@ -186,6 +180,8 @@ class FundsChecked(Message):
     """the token itself refuses this transfer in simulation; nothing was signed"""
     sweeps: tuple[str, ...] = ()
     """sweeps opened to refill the hot wallet"""
+    look_again_s: int = 5
+    """how long to wait before asking again (setting FUNDS_RETRY_S)"""
 
 
 class Purpose(StrEnum):

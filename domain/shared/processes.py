@@ -19,6 +19,22 @@ class Start(BaseModel):
     operation_id: str | None = None
 
 
+class RetryProcess(BaseModel):
+    """Signal `retry`: it is worth looking again."""
+
+    model_config = ConfigDict(frozen=True)
+    cause: str = ""
+
+
+class ParkOperation(BaseModel):
+    """An operation waits for an operator because of `code`; an empty code: it goes on."""
+
+    model_config = ConfigDict(frozen=True)
+    operation_id: str | None
+    code: str
+    detail: str = ""
+
+
 class Process(NamedTuple):
     workflow: str
     queue: str

@@ -191,9 +191,7 @@ async def test_without_temporal_the_dispatcher_is_left_the_work(api: Api) -> Non
         ({"memo": "x"}, 400, "validation_failed"),
     ],
 )
-async def test_what_is_refused_changes_nothing(
-    api: Api, change: dict[str, object], status: int, code: str
-) -> None:
+async def test_what_is_refused_changes_nothing(api: Api, change: dict[str, object], status: int, code: str) -> None:
     account_id, _ = await api.account()
     await api.fund(account_id, 100_000_000)
     body = {"account_id": account_id, "to_address": "0x" + "ab" * 20, "amount_usdc": "1"} | change

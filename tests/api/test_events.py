@@ -38,9 +38,7 @@ class Streams:
             account_id = await add_account(
                 connection, principal="test", name="t", role="trader", email=None, password_hash=None
             )
-            await add_key(
-                connection, principal="test", account_id=account_id, api_key=key, scopes=["exchange:read"]
-            )
+            await add_key(connection, principal="test", account_id=account_id, api_key=key, scopes=["exchange:read"])
         return account_id, key
 
     @asynccontextmanager

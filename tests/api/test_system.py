@@ -77,6 +77,7 @@ async def test_kill_switches(fresh_api: Api) -> None:
     assert 'holdfast_kill_switch_open{area="copytrade.engine"} 1.0' in (await fresh_api.get("/metrics", None)).text
     problem(await fresh_api.post("/api/system/controls", body | {"name": "all"}), 400, "validation_failed")
     problem(await fresh_api.post("/api/system/controls", body | {"enabled": "yes please"}), 400, "validation_failed")
+    problem(await fresh_api.post("/api/system/controls", body | {"enabled": 1}), 400, "validation_failed")
     _, trader = await fresh_api.account()
     problem(await fresh_api.post("/api/system/controls", body, trader), 403, "forbidden")
     problem(await fresh_api.get("/api/system/controls", trader), 403, "forbidden")

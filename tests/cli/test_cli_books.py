@@ -67,18 +67,19 @@ async def booked(dsn: str) -> tuple[str, str, str]:
     return account, deposit, withdrawal
 
 
-async def test_migrate_is_a_dry_run_without_yes(
-    holdfast: Holdfast, postgres: Any, new_database: Any
-) -> None:
+async def test_migrate_is_a_dry_run_without_yes(holdfast: Holdfast, postgres: Any, new_database: Any) -> None:
     name = f"test_{secrets.token_hex(6)}"
     await rows(postgres.dsn_of("postgres"), f"CREATE DATABASE {name}")
     env = {"DATABASE_URL": postgres.dsn_of(name)}
     dry = await holdfast("migrate", "--json", env=env)
-    assert dry.code == 0 and dry.json["dry_run"] and dry.json["would"]
+    assert dry.code == 0
+    assert dry.json["dry_run"]
+    assert dry.json["would"]
     assert await rows(env["DATABASE_URL"], "SELECT to_regclass('platform.accounts') AS t") == [{"t": None}]
     assert (await holdfast("ledger", "check", env=env)).code == 4  # tables missing: says how to make them
     done = await holdfast("migrate", "--yes", "--json", env=env)
-    assert done.code == 0 and done.json["applied"]
+    assert done.code == 0
+    assert done.json["applied"]
     assert (await holdfast("migrate", "--json", env=env)).json == {"applied": [], "pending": []}
 
 
@@ -89,7 +90,8 @@ async def test_bootstrap_is_idempotent_and_makes_a_working_administrator(holdfas
     assert first["api_key"] == key
     assert (await holdfast("keys", "bootstrap", "--json", env=env)).json == first
     again = await holdfast("keys", "bootstrap", "--json", env={"DATABASE_URL": database})
-    assert again.code == 0 and again.json == {"account_id": first["account_id"], "api_key": None}
+    assert again.code == 0
+    assert again.json == {"account_id": first["account_id"], "api_key": None}
     assert await rows(database, "SELECT role::text FROM platform.accounts") == [{"role": "admin"}]
     assert len(await rows(database, "SELECT 1 FROM platform.api_keys")) == 1
     short = await holdfast("keys", "bootstrap", env={**env, "HOLDFAST_BOOTSTRAP_ADMIN_KEY": "hf_short"})
@@ -102,14 +104,17 @@ async def test_keys_create_list_revoke(holdfast: Holdfast, database: str) -> Non
     assert "would: create the trader account" in (await holdfast(*create, env=env)).out
     assert await rows(database, "SELECT 1 FROM platform.accounts") == []
     made = (await holdfast(*create, "--yes", "--json", env=env)).json
-    assert made["api_key"].startswith("hf_") and made["scopes"] == ["exchange:read"]
+    assert made["api_key"].startswith("hf_")
+    assert made["scopes"] == ["exchange:read"]
     second = await holdfast("keys", "create", "--account", made["account_id"], "--yes", "--json", env=env)
     assert second.json["account_id"] == made["account_id"]
     assert (await holdfast("keys", "create", "--account", new_id(), "--yes", env=env)).code == 3
     greedy = await holdfast(*create[:-1], "system:write", "--yes", env=env)
-    assert greedy.code == 2 and "system:write" in greedy.err
+    assert greedy.code == 2
+    assert "system:write" in greedy.err
     dry = await holdfast("keys", "revoke", made["id"], env=env)
-    assert dry.code == 0 and (await holdfast("keys", "list", "--json", env=env)).out.count('"live"') == 2
+    assert dry.code == 0
+    assert (await holdfast("keys", "list", "--json", env=env)).out.count('"live"') == 2
     assert (await holdfast("keys", "revoke", made["id"], "--yes", env=env)).code == 0
     listed = (await holdfast("keys", "list", "--all", "--json", env=env)).json["items"]
     assert {item["id"]: item["state"] for item in listed}[made["id"]] == "revoked"
@@ -123,7 +128,8 @@ async def test_keys_create_list_revoke(holdfast: Holdfast, database: str) -> Non
 async def test_ledger_check_of_good_books(holdfast: Holdfast, database: str) -> None:
     await booked(database)
     answer = await holdfast("ledger", "check", "--json", env={"DATABASE_URL": database})
-    assert answer.code == 0 and answer.json["ok"]
+    assert answer.code == 0
+    assert answer.json["ok"]
     assert {"ledger_transfers_sum_to_zero", "balances_equal_postings", "open_holds_equal_held_balances",
             "deposit_amounts_equal_ledger", "withdrawal_amounts_equal_ledger", "user_balances_not_negative",
             } <= {check["name"] for check in answer.json["checks"]}  # fmt: skip
@@ -140,7 +146,8 @@ async def test_ledger_check_of_good_books(holdfast: Holdfast, database: str) -> 
         ("UPDATE exchange.deposits SET status = 'orphaned'", "credited_deposits_match_ledger"),
         ("UPDATE exchange.withdrawals SET amount_micros = amount_micros + 1", "withdrawal_amounts_equal_ledger"),
         ("UPDATE exchange.withdrawals SET status = 'failed'", "settled_withdrawals_match_ledger"),
-        ("UPDATE platform.balances SET balance = 7 WHERE account LIKE 'users:%:held'", "open_holds_equal_held_balances"),
+        ("UPDATE platform.balances SET balance = 7 WHERE account LIKE 'users:%:held'",
+         "open_holds_equal_held_balances"),
     ],
 )  # fmt: skip
 async def test_ledger_check_finds_a_planted_breach(
@@ -149,12 +156,15 @@ async def test_ledger_check_finds_a_planted_breach(
     await booked(database)
     await plant(database, statement)
     answer = await holdfast("ledger", "check", "--json", env={"DATABASE_URL": database})
-    assert answer.code == 5 and not answer.json["ok"]
+    assert answer.code == 5
+    assert not answer.json["ok"]
     found = {check["name"]: check for check in answer.json["checks"] if not check["ok"]}
     assert rule in found
     assert found[rule]["differences"][0]["subject"]
     people = await holdfast("ledger", "check", env={"DATABASE_URL": database})
-    assert people.code == 5 and rule in people.out and found[rule]["differences"][0]["subject"] in people.out
+    assert people.code == 5
+    assert rule in people.out
+    assert found[rule]["differences"][0]["subject"] in people.out
 
 
 async def test_ledger_account_and_trace(holdfast: Holdfast, database: str) -> None:
@@ -171,19 +181,25 @@ async def test_ledger_account_and_trace(holdfast: Holdfast, database: str) -> No
     (found,) = (await holdfast("ledger", "trace", withdrawal, "--json", env=env)).json["items"]
     assert [t["phase"] for t in found["transfers"]] == ["pending", "post"]
     people = await holdfast("ledger", "trace", deposit, env=env)
-    assert people.code == 0 and "10 USDC" in people.out and "custody:421614:deposits" in people.out
+    assert people.code == 0
+    assert "10 USDC" in people.out
+    assert "custody:421614:deposits" in people.out
     assert (await holdfast("ledger", "trace", new_id(), env=env)).code == 3
     assert (await holdfast("ledger", "account", "users:nobody", env=env)).code == 3
 
 
 async def test_doctor_with_everything_away_exits_4_and_names_the_fix(holdfast: Holdfast, program: Holdfast) -> None:
     answer = await holdfast("doctor", "--json", env=environment("postgresql://nobody@127.0.0.1:1/none"))
-    assert answer.code == 4 and answer.json["ok"] is False
+    assert answer.code == 4
+    assert answer.json["ok"] is False
     found = {check["name"]: check for check in answer.json["checks"]}
     for name, fix in (("postgres", "DATABASE_URL"), ("temporal", "TEMPORAL_ADDRESS"), ("chain", "ARBITRUM_RPC_URL")):
-        assert found[name]["verdict"] == "bad" and found[name]["root"] == "unavailable" and fix in found[name]["fix"]
+        assert found[name]["verdict"] == "bad"
+        assert found[name]["root"] == "unavailable"
+        assert fix in found[name]["fix"]
     nothing = await program("doctor")
-    assert nothing.code == 4 and "holdfast up" in nothing.out
+    assert nothing.code == 4
+    assert "holdfast up" in nothing.out
 
 
 async def test_doctor_finds_what_is_broken(holdfast: Holdfast, database: str, program: Holdfast) -> None:
@@ -192,8 +208,11 @@ async def test_doctor_finds_what_is_broken(holdfast: Holdfast, database: str, pr
     answer = await holdfast("doctor", "--json", env=environment(database))
     found = {check["name"]: check for check in answer.json["checks"]}
     assert answer.code == 5
-    assert found["ledger"]["root"] == "broken" and "holdfast ledger check" in found["ledger"]["fix"]
+    assert found["ledger"]["root"] == "broken"
+    assert "holdfast ledger check" in found["ledger"]["fix"]
     assert found["deposit addresses"]["root"] == "broken"  # not an xpub
-    assert found["migrations"]["verdict"] == "ok" and found["postgres"]["verdict"] == "ok"
+    assert found["migrations"]["verdict"] == "ok"
+    assert found["postgres"]["verdict"] == "ok"
     half = await program("doctor", env={"DATABASE_URL": database})
-    assert half.code == 5 and "ARBITRUM_RPC_URL" in half.out
+    assert half.code == 5
+    assert "ARBITRUM_RPC_URL" in half.out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -169,7 +168,7 @@ async def test_cancelling_in_the_middle_leaves_no_archive_and_no_half_one(
 
 
 async def _files(directory: Path) -> list[str]:
-    return [name for name in os.listdir(directory) if name.startswith(".")] if os.path.isdir(directory) else []
+    return [path.name for path in list(directory.parent.rglob("vault/.*"))]
 
 
 @pytest.mark.parametrize("harm", ["tampered", "other key", "none"])

@@ -19,19 +19,27 @@ from domain.exchange.messages import (
 from domain.shared.processes import Start
 from workflows import policies
 from workflows.exchange.sending import send_until_proved, sign
+from workflows.parking import Parking
 
 
 @workflow.defn(name="Sweep")
-class SweepWorkflow:
+class SweepWorkflow(Parking):
     """Credited USDC of one deposit address goes to the hot wallet; gas is brought first when it lacks.
 
-    Waits for: the gas top-up and the sweep to be mined.
+    Waits for: the gas top-up and the sweep to be mined; an operator's `retry` when something is Broken.
     Ends when: booked between custody accounts, or nothing was moved.
     Undo:      nothing: the money stays ours on either side, no user account is touched.
     """
 
+    @workflow.init
+    def __init__(self, start: Start) -> None:
+        super().__init__()
+
     @workflow.run
     async def run(self, start: Start) -> str:
+        return await self.to_the_end(lambda: self._sweep(start), start.operation_id)
+
+    async def _sweep(self, start: Start) -> str:
         sweep = SweepRef(sweep_id=start.subject_id)
         planned: SweepPlanned = await workflow.execute_activity_method(
             CustodyActivities.plan_sweep, sweep, summary="How much gas does it need?", **policies.EFFECT

@@ -17,24 +17,29 @@ from domain.exchange.messages import (
 )
 from domain.shared.processes import Start
 from workflows import policies
+from workflows.parking import Parking
 
 
 @workflow.defn(name="Deposit")
-class DepositWorkflow:
+class DepositWorkflow(Parking):
     """Waits until the chain is sure, checks once more, credits once.
 
     Waits for: the head watcher's signal that the block is deep enough for the amount's tier; for dust, more on the
-               same address; for an orphan, its return or its block's finality.
+               same address; for an orphan, its return or its block's finality; `retry` when something is Broken.
     Ends when: credited, or orphaned with its block finalized away (a return starts the next generation).
     Undo:      nothing: a credit is never taken back by a process (runbooks/deep_reorg.md).
     """
 
     @workflow.init
     def __init__(self, start: Start) -> None:
+        super().__init__()
         self._news = False
 
     @workflow.run
     async def run(self, start: Start) -> DepositCredited:
+        return await self.to_the_end(lambda: self._follow(start), start.operation_id)
+
+    async def _follow(self, start: Start) -> DepositCredited:
         deposit = DepositRef(deposit_id=start.subject_id)
         workflow.set_current_details("Waits for its block to be deep enough")
         while True:

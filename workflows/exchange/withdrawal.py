@@ -27,7 +27,6 @@ from domain.exchange.messages import (
     TransactionWatched,
     WaitReason,
     WithdrawalRef,
-    WithdrawalRetry,
     WithdrawalState,
 )
 from domain.exchange.withdrawals import ENDED
@@ -35,30 +34,33 @@ from domain.shared.processes import Start
 from workflows import policies
 from workflows.exchange.sending import send_until_proved, sign
 from workflows.failures import code_of
+from workflows.parking import Parking
 
-LOOK_AGAIN: Final = timedelta(seconds=5)
 UNDER_WAY: Final = ("signed", "broadcast", "confirming")
 
 
 @workflow.defn(name="Withdrawal")
-class WithdrawalWorkflow:
+class WithdrawalWorkflow(Parking):
     """Money leaves only once, and the hold is given back only when nothing signed can still land.
 
     Waits for: approval from the review threshold on; the address's cool-down; gas and USDC in the hot wallet; the
-               kill switch; confirmations.
+               kill switch; confirmations; an operator's `retry` when something is Broken.
     Ends when: settled, rejected, cancelled (before signing) or failed.
     Undo:      before signing the hold is voided in the same transaction as the status; after it only the chain decides.
     """
 
     @workflow.init
     def __init__(self, start: Start) -> None:
+        super().__init__()
         self.ref = WithdrawalRef(withdrawal_id=start.subject_id)
         self.status = "requested"
         self.failure_code: str | None = None
-        self._poked = False
 
     @workflow.run
     async def run(self, start: Start) -> WithdrawalState:
+        return await self.to_the_end(self._withdraw, start.operation_id)
+
+    async def _withdraw(self) -> WithdrawalState:
         held = await self._place_hold()
         await workflow.wait_condition(lambda: self.status != "pending_approval")
         if self.status == "approved" and held.usable_in_s:
@@ -136,8 +138,9 @@ class WithdrawalWorkflow:
                 await self._note(reason, detail)
                 self._show(self.status, f"Waits ({reason}): {held.summary}")
                 waiting = reason
-            await self._wait(lambda: self._has_ended() or self._poked, LOOK_AGAIN, f"Look again: {reason}")
-            self._poked = False
+            longest = timedelta(seconds=funds.look_again_s)
+            await self._wait(lambda: self._has_ended() or self.poked, longest, f"Look again: {reason}")
+            self.poked = False
         return None
 
     async def _check_funds(self) -> FundsChecked:
@@ -168,7 +171,3 @@ class WithdrawalWorkflow:
             raise ApplicationError(str(error.cause), type=code_of(error), non_retryable=True) from error
         self._ended(state) if state.status in ENDED else self._show(state.status, state.status)
         return state
-
-    @workflow.signal(description="Look again now instead of at the next interval.")
-    def retry(self, poke: WithdrawalRetry) -> None:
-        self._poked = True

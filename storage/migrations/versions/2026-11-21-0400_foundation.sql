@@ -34,6 +34,9 @@ BEGIN
   IF EXISTS (SELECT 1 FROM added GROUP BY transfer_id, unit HAVING sum(amount) <> 0) THEN
     RAISE EXCEPTION 'postings of a transfer must be written together and sum to zero' USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
   END IF;
+  IF (SELECT count(*) FROM platform.postings WHERE transfer_id IN (SELECT transfer_id FROM added)) <> (SELECT count(*) FROM added) THEN
+    RAISE EXCEPTION 'a transfer that has postings takes no more' USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_balanced';
+  END IF;
   -- not one upsert: the CHECK would look at the proposed row, a negative delta, before the conflict is resolved
   INSERT INTO platform.balances (account, unit, balance)
     SELECT DISTINCT account, unit, 0 FROM added a
