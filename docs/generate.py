@@ -34,7 +34,8 @@ def settings_page() -> str:
     lines = [
         "# Settings\n",
         GENERATED.format(source="settings.py"),
-        "Environment variables. Each also has a `NAME_FILE` form whose content is the value; `NAME` wins when both are set.",
+        "Environment variables. Each also has a `NAME_FILE` form whose content is the value; `NAME` wins when both are",
+        "set.",
         "Secrets have no useful default. `required` means that the process does not start without it.",
         "`TEMPORAL_DB_FILE` is a path itself, not such a form.\n",
         "Not read from settings.py: `HOLDFAST_OPERATOR` (who acts on the command line, for the audit log),",

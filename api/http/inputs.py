@@ -43,6 +43,12 @@ def _usdc(value: Any, info: ValidationInfo) -> Micros:
         raise Rejected(rejected.code, rejected.detail, pointer=f"/{info.field_name}") from rejected
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise PydanticCustomError("flag", "true or false is wanted")
+    return value
+
+
 def _moment(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise PydanticCustomError("moment", "the time needs a zone: end it with Z")
@@ -72,6 +78,8 @@ Id = Annotated[
     StringConstraints(pattern=UUID_PATTERN),
     WithJsonSchema({"type": "string", "format": "uuid", "pattern": UUID_PATTERN}),
 ]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""true or false, not 1, "yes" or "off"; pydantic's own StrictBool is overruled by how Litestar validates."""
 Moment = Annotated[datetime, BeforeValidator(_moment_text), AfterValidator(_moment)]
 Name = Annotated[
     str,

@@ -8,14 +8,14 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel
 
 from api.deps import Deps
 from api.exchange.withdrawals import DecisionNote
 from api.http import bodies, paging
 from api.http.documented import guarded
 from api.http.idempotency import intend, json_answer
-from api.http.inputs import Input, Note
+from api.http.inputs import Flag, Input, Note
 from api.http.scopes import STAFF, Principal
 from storage.database import Connection
 from storage.intents import system as intents
@@ -44,7 +44,7 @@ class ControlList(BaseModel):
 
 class NewControl(Input):
     name: ControlName
-    enabled: StrictBool
+    enabled: Flag
     reason: Note = ""
 
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-
 from storage.accounts import ensure_admin, new_key
 from storage.database import make_pool
 from tests.api.process import ROOT, running_server

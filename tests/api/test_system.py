@@ -23,6 +23,7 @@ async def short() -> Solvency:
 
 
 async def test_state_of_the_whole(api: Api) -> None:
+    await api.get("/api/health")
     body = (await api.get("/api/system/status")).json()
     assert body["temporal"] is None
     assert body["database_bytes"] > 1_000_000

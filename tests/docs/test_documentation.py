@@ -38,6 +38,9 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+NOT_SETTINGS = {"NAME_FILE", "TYPE_CHECKING", "ALLOW_DUPLICATE", "REJECT_DUPLICATE", "USE_EXISTING"}
+
+
 # --- runbooks ---------------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +147,30 @@ def test_make_targets_exist() -> None:
             match = re.match(r"\s*make ((?:[a-z-]+(?![=a-z-]) ?)+)", line)
             for target in match[1].split() if match else ():
                 assert target in targets, f"{relative(page)}: make {target}"
+
+
+def test_every_route_that_is_called_exists() -> None:
+    from cli.openapi import document
+
+    templates = [re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + r"\Z") for path in document()["paths"]]
+    seen = 0
+    for page in PAGES:
+        for path in re.findall(r"\$API(/[A-Za-z_/-]+)", page.read_text()):
+            seen += 1
+            known = any(template.match(path) for template in templates)
+            assert known or path == "/metrics", f"{relative(page)}: {path}"
+    assert seen > 30
+
+
+def test_every_setting_that_is_named_exists() -> None:
+    import settings
+
+    fields = {name.upper() for name in settings.SignerSettings.model_fields | settings.ApiSettings.model_fields}
+    deploy = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text()):
+            known = name in fields | deploy | NOT_SETTINGS or name.startswith("HOLDFAST_")
+            assert known, f"{relative(page)} names {name}"
 
 
 def test_readme_is_one_screen_with_the_two_commands() -> None:
