@@ -148,6 +148,17 @@ def queues(settings: WorkerSettings, opened: Parts, names: list[str]) -> dict[st
     return {name: Queue(WORKFLOWS.get(name, []), build[name]()) for name in names}
 
 
+def own_addresses(settings: Settings) -> frozenset[str]:
+    """Our wallets and the token: no money is ever sent there by a withdrawal."""
+    ours = (
+        settings.usdc_contract_address,
+        settings.hot_wallet_address,
+        settings.gas_wallet_address,
+        settings.cold_wallet_address,
+    )
+    return frozenset(address.lower() for address in ours if address)
+
+
 def exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
     chain_id, token = settings.arbitrum_chain_id, settings.usdc_contract_address.lower()
     hot = settings.hot_wallet_address.lower()
@@ -167,7 +178,7 @@ def exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]
     )
     withdrawals = WithdrawalActivities(
         opened.chain,
-        WithdrawalStore(opened.books, settings.withdrawal_policy()),
+        WithdrawalStore(opened.books, settings.withdrawal_policy(), own_addresses(settings)),
         custody_store,
         token=token,
         hot_wallet=hot,

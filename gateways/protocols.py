@@ -20,7 +20,15 @@ class Quarantined(Unavailable):
     """An upstream answered with a shape we do not know. `payload` is what it sent, for the quarantine table."""
 
     def __init__(self, source: str, kind: str, reason: str, payload: Any) -> None:
-        super().__init__("quarantined", f"{source} {kind}: {reason}", retry_after_s=5)
+        super().__init__(
+            "quarantined",
+            f"{source} {kind}: {reason}",
+            retry_after_s=5,
+            source=source,
+            kind=kind,
+            reason=reason,
+            payload=payload,
+        )
         self.source, self.kind, self.reason, self.payload = source, kind, reason, payload
 
 

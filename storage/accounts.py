@@ -15,8 +15,9 @@ import psycopg
 
 from domain.shared.errors import Rejected
 from domain.shared.events import Event
-from storage.database import Connection, Pool, transaction, translated
+from storage.database import Connection, Pool, transaction
 from storage.events import audit, emit, new_id
+from storage.reads.base import reading
 
 KEY_PREFIX: Final = "hf_"
 BOOTSTRAP_NAME: Final = "operator bootstrap"
@@ -50,7 +51,7 @@ def digest(secret: str) -> bytes:
 
 async def find_key(reads: Pool, writes: Pool, api_key: str) -> dict[str, Any] | None:
     """The account and scopes behind a valid key, or None. Notes the use, at most once a minute."""
-    async with translated(), reads.connection() as connection:
+    async with reading(reads) as connection:
         cursor = await connection.execute(_BY_KEY, {"hash": digest(api_key), "touch": _TOUCH_AFTER})
         row = await cursor.fetchone()
     if row is not None and row["stale"]:
@@ -61,13 +62,13 @@ async def find_key(reads: Pool, writes: Pool, api_key: str) -> dict[str, Any] | 
 
 async def find_session(reads: Pool, token: str) -> dict[str, Any] | None:
     """The account behind a session token that has not expired, or None."""
-    async with translated(), reads.connection() as connection:
+    async with reading(reads) as connection:
         return await (await connection.execute(_BY_SESSION, [digest(token)])).fetchone()
 
 
 async def find_login(reads: Pool, email: str) -> dict[str, Any] | None:
     """Id, role and password hash of the enabled account with this e-mail, or None."""
-    async with translated(), reads.connection() as connection:
+    async with reading(reads) as connection:
         cursor = await connection.execute(
             """SELECT id AS account_id, name, role::text AS role, password_hash FROM platform.accounts
                WHERE lower(email) = lower(%s) AND NOT disabled AND password_hash IS NOT NULL""",

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import psycopg
+from psycopg.types.json import Json
 from pydantic import BaseModel
 
 from domain.shared.errors import Broken
@@ -17,22 +18,20 @@ from domain.shared.ledger import Transfer
 from storage.database import Connection, Pool, transaction
 
 _BOOK = """
-WITH wanted AS (
-  SELECT * FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(refs)s::text[], %(phases)s::text[], %(resolves)s::text[])
-    AS w(key, kind, ref, phase, resolves)
-), written AS (
+WITH written AS (
   INSERT INTO platform.transfers (key, kind, ref, phase, resolves)
-  SELECT w.key, w.kind, w.ref, w.phase::platform.transfer_phase,
-         (SELECT p.id FROM platform.transfers p WHERE p.key = w.resolves)
-  FROM wanted w ON CONFLICT (key) DO NOTHING RETURNING id, key
+  SELECT w.key, w.kind, w.ref, w.phase, (SELECT p.id FROM platform.transfers p WHERE p.key = w.resolves)
+  FROM json_to_recordset(%(transfers)s)
+    AS w(key text, kind text, ref text, phase platform.transfer_phase, resolves text)
+  ON CONFLICT (key) DO NOTHING RETURNING id, key
 ), lines AS (
   INSERT INTO platform.postings (transfer_id, account, unit, amount)
   SELECT t.id, l.account, l.unit, l.amount
-  FROM unnest(%(line_keys)s::text[], %(accounts)s::text[], %(units)s::text[], %(amounts)s::numeric[])
-    AS l(key, account, unit, amount) JOIN written t USING (key)
+  FROM json_to_recordset(%(lines)s) AS l(key text, account text, unit text, amount numeric) JOIN written t USING (key)
 )
 SELECT id, key FROM written
 """
+"""JSON and not arrays: for `unnest` of a parameter Postgres plans anew each time, which costs a fifth of the work."""
 
 _STORED = """
 SELECT t.key, t.id, p.account, p.unit, p.amount
@@ -67,19 +66,11 @@ class Book:
                   was booked before with other lines, or a hold was resolved before in another way.
         """
         asked = _once_per_key(transfers)
-        lines = [(t.key, p) for t in asked for p in t.postings]
         cursor = await self.connection.execute(
             _BOOK,
             {
-                "keys": [t.key for t in asked],
-                "kinds": [t.kind for t in asked],
-                "refs": [t.ref for t in asked],
-                "phases": [t.phase.value for t in asked],
-                "resolves": [t.resolves for t in asked],
-                "line_keys": [key for key, _ in lines],
-                "accounts": [p.account for _, p in lines],
-                "units": [p.unit for _, p in lines],
-                "amounts": [p.amount for _, p in lines],
+                "transfers": Json([t.model_dump(exclude={"postings"}) for t in asked]),
+                "lines": Json([{"key": t.key, **p.model_dump()} for t in asked for p in t.postings]),
             },
         )
         written = {row["key"]: row["id"] for row in await cursor.fetchall()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,6 +14,15 @@ import pytest_asyncio
 
 from localnet.running import RunningPostgres, running_postgres
 from storage.migrate import upgrade
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One seed for all test processes: the controller draws it, the workers inherit it."""
+    os.environ.setdefault("CHAOS_SEED", str(secrets.randbelow(10**6)))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"CHAOS_SEED={os.environ['CHAOS_SEED']}"
 
 
 @pytest.fixture(scope="session")

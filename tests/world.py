@@ -28,6 +28,7 @@ from temporalio.client import Client
 import composition
 import worker
 from contracts import load
+from domain.exchange.custody import Solvency
 from domain.exchange.messages import Decision, Purpose, SignTransaction, TransactionSigned, WithdrawalState
 from domain.exchange.tokens import encode_transfer
 from domain.shared import ids
@@ -360,6 +361,9 @@ class World:
 
     def deposit_store(self) -> DepositStore:
         return DepositStore(self.parts.books, CHAIN_ID, self.settings.deposit_policy())
+
+    async def solvency(self) -> Solvency:
+        return await composition.make_custody(self.settings, self.parts).solvency()
 
     def withdrawal_store(self) -> WithdrawalStore:
         return WithdrawalStore(self.parts.books, self.settings.withdrawal_policy())

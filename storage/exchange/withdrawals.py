@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from domain.exchange import withdrawals as rules
+from domain.exchange.addresses import check_destination
 from domain.exchange.messages import Decision, HoldPlaced, SettleWithdrawal, WithdrawalState
 from domain.exchange.withdrawals import WithdrawalPolicy
 from domain.shared.errors import Rejected
@@ -46,9 +47,11 @@ class WithdrawalFacts(BaseModel):
 class WithdrawalStore:
     """What the `Withdrawal` workflow asks of the books."""
 
-    def __init__(self, books: Books, policy: WithdrawalPolicy) -> None:
+    def __init__(self, books: Books, policy: WithdrawalPolicy, own_addresses: frozenset[str] = frozenset()) -> None:
+        """`own_addresses`: our wallets and the token, lower case; deposit addresses are looked up."""
         self.books = books
         self.policy = policy
+        self.own_addresses = own_addresses
 
     async def facts(self, withdrawal_id: str) -> WithdrawalFacts:
         async with self.books.begin() as book:
@@ -107,7 +110,14 @@ class WithdrawalStore:
                   AND status NOT IN ('requested', 'rejected', 'cancelled', 'failed')"""
         account = await self._one(book, used + " AND account_id = %s", [row.id, row.account_id])
         platform = await self._one(book, used, [row.id])
+        deposit_address = await self._one(
+            book,
+            "SELECT count(*) AS value FROM exchange.deposit_addresses WHERE chain_id = %s AND address = %s",
+            [row.chain_id, row.to_address],
+        )
+        forbidden = self.own_addresses | ({row.to_address} if deposit_address else set())
         try:
+            check_destination(row.to_address, forbidden)
             rules.check_limits(row.amount_micros, account, platform, self.policy)
         except Rejected as refusal:
             return refusal.code

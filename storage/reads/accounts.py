@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.shared import ledger
 from storage.database import Pool
-from storage.reads.base import Found, Listing, Row, fetch_all, fetch_item, fetch_one, fetch_page, moment
+from storage.reads.base import Found, Listing, Row, fetch_item, fetch_one, fetch_page, moment
 
 _DECIMALS: Final = "CASE WHEN {unit} = 'USDC' THEN 0.000001 ELSE 0.000000000000000001 END"
 
@@ -44,7 +44,8 @@ WITH lines AS (
 SELECT json_build_object('items', coalesce(json_agg(json_build_object('asset', unit,
   'available', trim_scale(available * {_DECIMALS.format(unit="unit")})::text,
   'held', trim_scale(held * {_DECIMALS.format(unit="unit")})::text) ORDER BY unit), '[]'::json))::text AS body
-FROM shown
+FROM shown WHERE EXISTS (SELECT 1 FROM platform.accounts WHERE id = %(id)s::uuid)
+HAVING count(*) > 0
 """
 
 
@@ -62,11 +63,11 @@ async def accounts(pool: Pool, *, role: str | None, limit: int, after: str | Non
     return await fetch_page(pool, ACCOUNTS, [("a.role = %s::platform.account_role", role)], limit=limit, after=after)
 
 
-async def balances(pool: Pool, account_id: str) -> str:
-    """JSON of what the account can spend and what is set aside, per asset; USDC is always listed."""
-    names = {"available": ledger.available(account_id), "held": ledger.held(account_id)}
-    rows = await fetch_all(pool, _BALANCES, names)
-    return str(rows[0]["body"])
+async def balances(pool: Pool, account_id: str) -> str | None:
+    """JSON of what the account can spend and what is set aside, per asset; USDC is always listed. None: no account."""
+    names = {"id": account_id, "available": ledger.available(account_id), "held": ledger.held(account_id)}
+    row = await fetch_one(pool, _BALANCES, names)
+    return None if row is None else str(row["body"])
 
 
 async def ledger_lines(pool: Pool, account_id: str, *, limit: int, after: str | None) -> Found:

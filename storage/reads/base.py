@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from storage.database import Pool, translated
+from storage.database import Connection, Pool, translated
 
 Row = dict[str, Any]
 
@@ -37,15 +38,24 @@ class Found(NamedTuple):
     next_key: str | None
 
 
+@asynccontextmanager
+async def reading(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for single statements: autocommit spares the round trips of BEGIN and COMMIT."""
+    async with translated(), pool.connection() as connection:
+        if not connection.autocommit:
+            await connection.set_autocommit(True)
+        yield connection
+
+
 async def fetch_all(pool: Pool, sql: str, parameters: Any = None) -> list[Row]:
     """All rows of a statement of ours."""
-    async with translated(), pool.connection() as connection:
+    async with reading(pool) as connection:
         return await (await connection.execute(sql, parameters)).fetchall()
 
 
 async def fetch_one(pool: Pool, sql: str, parameters: Any = None) -> Row | None:
     """The first row of a statement of ours, or None."""
-    async with translated(), pool.connection() as connection:
+    async with reading(pool) as connection:
         return await (await connection.execute(sql, parameters)).fetchone()
 
 

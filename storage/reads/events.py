@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from storage.database import Connection, Pool, translated
+from storage.database import Connection, Pool
+from storage.reads.base import reading
 
 _COLUMNS: Final = "xact, id, topic, type, version, account_id, payload::text AS payload, created_at::text AS created_at"
 _FRONTIER: Final = "(pg_snapshot_xmin(pg_current_snapshot())::text)::bigint"
@@ -67,6 +68,6 @@ async def since(
 
 async def backlog(pool: Pool, after: Position, topics: Sequence[str] | None, limit: int = 500) -> list[OutboxRow]:
     """Rows after a position, for a client that resumes."""
-    async with translated(), pool.connection() as connection:
+    async with reading(pool) as connection:
         rows, _ = await since(connection, after, topics=topics, limit=limit)
     return rows

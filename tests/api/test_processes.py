@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+import composition
 from storage.database import transaction
 from storage.operations import set_operation
 from tests.api.lab import POLICY, Api, problem
@@ -20,7 +21,7 @@ Opened = tuple[World, Api]
 
 @asynccontextmanager
 async def _api(world: World) -> AsyncIterator[Api]:
-    custody = __import__("composition").make_custody(world.settings, world.parts)
+    custody = composition.make_custody(world.settings, world.parts)
     async with Api.open(
         world.dsn,
         address=world.temporal.address,

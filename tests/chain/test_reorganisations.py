@@ -1,4 +1,4 @@
-"""The reorganisation set (chains.md 7.2, exchange.md 2): never credited twice, never lost, at any depth up to finality."""
+"""The reorganisation set: never credited twice, never lost, at any depth up to finality."""
 
 from __future__ import annotations
 

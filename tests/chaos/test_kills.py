@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from tests.chaos.live_stack import PROCESSES, LiveStack, live_stack
 
-SEED = int(os.environ.get("CHAOS_SEED", secrets.randbelow(10**6)))
+SEED = int(os.environ["CHAOS_SEED"])
 DEPOSIT_STEPS = ("sent", "seen", "confirming", "due")
 WITHDRAWAL_STEPS = ("requested", "approved", "signed", "broadcast", "confirming")
 LATER = {

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.chaos.live_stack import LiveStack, live_stack
 
-SEED = int(os.environ.get("CHAOS_SEED", secrets.randbelow(10**6)))
+SEED = int(os.environ["CHAOS_SEED"])
 
 
 @pytest_asyncio.fixture(loop_scope="session")

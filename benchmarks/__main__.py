@@ -1,0 +1,8 @@
+"""Names of all benchmarks, one a line."""
+
+from __future__ import annotations
+
+NAMES = ("ledger_transfers", "deposit_credit_lateness", "pending_deposits", "api_reads", "idle_memory")
+
+if __name__ == "__main__":
+    print("\n".join(NAMES))
