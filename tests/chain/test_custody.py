@@ -33,7 +33,7 @@ async def test_periodic_sweep_moves_what_is_worth_it_and_tops_up_gas(world: Worl
     operation = await world.row("SELECT id, status FROM platform.operations WHERE kind = 'sweep'")
     steps = await world.rows("SELECT status FROM platform.operation_steps WHERE operation_id = %s", operation["id"])
     assert operation["status"] == "completed"
-    assert {step["status"] for step in steps} == {"done"}
+    assert {step["status"] for step in steps} <= {"done", "skipped"}
     await world.check_books()
 
 
