@@ -108,7 +108,7 @@ class Demo:
         found = await self.world.invariants()
         bad = [check["name"] for check in found["checks"] if not check["ok"]]
         assert found["ok"], f"broken: {', '.join(bad)}"
-        custody = next((c for c in found["checks"] if "custody" in c["name"] or "solv" in c["name"]), None)
+        custody = next((c for c in found["checks"] if c["name"] == "custody_covers_liabilities"), None)
         more = f"; custody {custody['actual']} against {custody['expected']} owed" if custody else ""
         return f"{len(found['checks'])} invariants hold{more}", ""
 

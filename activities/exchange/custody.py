@@ -8,7 +8,7 @@ from temporalio import activity
 
 from domain.exchange.custody import Solvency
 from domain.exchange.fees import FeePolicy, first_price, gas_with_margin
-from domain.exchange.messages import CheckResult, FinishSweep, SweepPlanned, SweepRef, UpkeepDone, WatchChain
+from domain.exchange.messages import CheckResult, FinishSweep, Purpose, SweepPlanned, SweepRef, UpkeepDone, WatchChain
 from domain.exchange.tokens import encode_transfer
 from domain.shared.money import format_amount, format_usdc
 
@@ -54,6 +54,8 @@ class CustodyActivities:
         sweep = await self.store.sweep(command.sweep_id)
         if sweep.status != "open":
             return SweepPlanned(skip=True, summary=f"already {sweep.status}")
+        if await self.transactions.find(Purpose.SWEEP, sweep.id) is not None:
+            return SweepPlanned(summary=f"Sweep of {sweep.address} was signed before: follow it to its proof")
         balance = (await self.chain.token_balances(self.token, [sweep.address], None))[0]
         if balance < sweep.amount_micros:
             why = f"the address holds {format_usdc(balance)} USDC, not {format_usdc(sweep.amount_micros)}"

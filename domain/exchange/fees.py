@@ -29,7 +29,8 @@ class FeePolicy(BaseModel):
 
 def first_price(base_fee: int, policy: FeePolicy) -> GasPrice:
     """Twice the base fee and the configured tip: survives six full blocks of rising base fee."""
-    return GasPrice(max_fee=min(policy.max_fee_cap, 2 * base_fee + policy.priority), priority=policy.priority)
+    max_fee = min(policy.max_fee_cap, 2 * base_fee + policy.priority)
+    return GasPrice(max_fee=max_fee, priority=min(policy.priority, max_fee))
 
 
 def replacement_price(last: GasPrice, base_fee: int, policy: FeePolicy) -> GasPrice | None:

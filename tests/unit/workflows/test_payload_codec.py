@@ -110,7 +110,9 @@ async def test_failure_messages_and_stacks_are_encrypted_the_type_stays_readable
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "id:", ":AAAA", "id:AAAA", f"a:{base64.b64encode(OLD).decode()},a:{base64.b64encode(NEW).decode()}"]
+    "text",
+    ["x", "id:", ":AAAA", "id:AAAA", f"a:{base64.b64encode(OLD).decode()},a:{base64.b64encode(NEW).decode()}"],
+    ids=["no separator", "no key", "no id", "short key", "same id twice"],
 )
 def test_a_ring_that_is_none_is_refused_without_showing_a_key(text: str) -> None:
     with pytest.raises(ValueError, match="PAYLOAD_KEYS entry") as refused:
