@@ -269,14 +269,14 @@ def test_the_books_behave_like_the_model(database: str) -> None:
 
 
 async def stored(books: Books) -> list[Transfer]:
-    """Every transfer as it can be read back, in the order of keys."""
+    """Every transfer as it can be read back, in the order of booking: any other may overdraw on its way."""
     async with books.begin() as book:
         cursor = await book.connection.execute(
             """SELECT t.key, t.kind, t.ref, t.phase::text, h.key AS resolves,
                  jsonb_agg(jsonb_build_object('account', p.account, 'unit', p.unit, 'amount', p.amount)
                            ORDER BY p.id) AS postings
                FROM platform.transfers t JOIN platform.postings p ON p.transfer_id = t.id
-               LEFT JOIN platform.transfers h ON h.id = t.resolves GROUP BY t.id, h.key ORDER BY t.key COLLATE "C" """
+               LEFT JOIN platform.transfers h ON h.id = t.resolves GROUP BY t.id, h.key ORDER BY t.id"""
         )
         return [Transfer.model_validate(row) for row in await cursor.fetchall()]
 
