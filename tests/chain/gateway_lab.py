@@ -82,8 +82,14 @@ class Lab:
         return await self.send(self.usdc, call_data("transfer(address,uint256)", to, amount), **options)
 
     async def send(self, to: str | None, data: str = "0x", **options: Any) -> str:
-        """Sign as the user, broadcast, return the hash. The gas limit is fixed so that reverts are mined too."""
-        return str(await self.rpc.call("eth_sendRawTransaction", await self.signed(to, data, **options)))
+        """Sign as the user, broadcast, return the hash. The gas limit is fixed so that reverts are mined too.
+
+        With automine on it returns once mined: anvil answers the broadcast before its block exists.
+        """
+        tx_hash = str(await self.rpc.call("eth_sendRawTransaction", await self.signed(to, data, **options)))
+        if await self.rpc.call("anvil_getAutomine"):
+            await self.receipt(tx_hash)
+        return tx_hash
 
     async def signed(
         self,
