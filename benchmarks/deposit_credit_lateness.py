@@ -1,8 +1,9 @@
 """How late are 200 deposits of one block credited, counted from the block that makes them deep enough?
 
-Ours is the whole pipeline: scanner, dispatcher, head watcher, `Deposit` workflow, credit. The other side is one
-workflow per deposit that polls every second (polling.py). Both run on one Temporal server, one Postgres server and one
-chain, each with a database of its own; a round of one side begins when the other has nothing left to do.
+Ours is the whole pipeline: scanner, dispatcher, head watcher, credit, and a `Deposit` workflow each that is told. The
+other side is one workflow per deposit that polls every second (polling.py). Both run on one Temporal server, one
+Postgres server and one chain, each with a database of its own; a round of one side begins when the other has nothing
+left to do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from temporalio.client import Client
 from activities.exchange.deposits import DepositActivities
 from benchmarks import chain, polling, report, stage
 from benchmarks.stage import CHAIN_ID, Stage
-from composition import Parts
+from composition.custody import wallets
+from composition.parts import Parts
 from domain.exchange.messages import DepositRef
 from domain.shared.money import USDC_ONE
 from gateways.evm.chain import EvmNode
@@ -75,6 +77,13 @@ class Side:
         )
         return int(row["n"])
 
+    async def told(self, block: int) -> int:
+        """Deposits of this block whose process knows of the credit."""
+        [row] = await stage.rows(
+            self.stage.dsn, "SELECT count(told_at) AS n FROM exchange.deposits WHERE block_number = %s", block
+        )
+        return int(row["n"])
+
     async def lateness_ms(self, block: int, reached: float) -> list[float]:
         found = await stage.rows(
             self.stage.dsn,
@@ -92,7 +101,7 @@ class PollingSide(Side):
         super().__init__(stage_, parts)
         self.client = client
         policy = stage_.settings.deposit_policy()
-        self.store = ChainStore(parts.books, CHAIN_ID, policy, stage_.keys.hot)
+        self.store = ChainStore(parts.books, CHAIN_ID, policy, wallets(stage_.settings))
 
     async def begin(self, block: int) -> None:
         node: EvmNode = self.parts.chain
@@ -138,6 +147,7 @@ async def one_round(side: Side, evm: RunningEvm, faucet: chain.Faucet) -> list[f
         return len(await side.lateness_ms(block, reached))
 
     await until(credited, DEPOSITS, "credited")
+    await until(lambda: side.told(block), DEPOSITS, "told")
     await asyncio.sleep(1)  # workflows end
     return await side.lateness_ms(block, reached)
 

@@ -10,10 +10,11 @@ import psycopg
 from pydantic import BaseModel, ConfigDict
 
 from domain.exchange.messages import BlockRef
+from domain.shared import ids
 from domain.shared.errors import Rejected
 from storage.accounts import BOOTSTRAP_NAME, add_account, add_key, new_key, revoke_key
 from storage.database import Pool, transaction
-from storage.events import audit, new_id, resolve_alert
+from storage.events import audit, new_id, resolve_alert, resolve_alerts_about
 from storage.operations import open_operation
 from storage.reads.base import fetch_all, fetch_one, moment
 
@@ -127,9 +128,23 @@ async def operation_named(pool: Pool, name: str) -> dict[str, Any] | None:
     )
 
 
+async def delivery_named(pool: Pool, name: str) -> dict[str, Any] | None:
+    """The webhook delivery of this id or workflow id, in the shape of an operation: it has none of its own."""
+    return await fetch_one(
+        pool,
+        """SELECT NULL AS id, 'webhook_delivery' AS kind, d.id AS subject_id, w.account_id, d.status,
+             'webhook-delivery:' || d.id AS workflow_id, 'Webhook: event ' || d.event_id AS summary,
+             NULL AS failure_code
+           FROM platform.webhook_deliveries d JOIN platform.webhooks w ON w.id = d.webhook_id
+           WHERE d.id::text = %s""",
+        [name.removeprefix("webhook-delivery:")],
+    )
+
+
 async def note_retry(pool: Pool, principal: str, workflow_id: str, *, how: str) -> None:
-    """An operator let a process go on."""
+    """An operator let a process go on: what was said about it is over, or will be said again."""
     async with transaction(pool) as connection:
+        await resolve_alerts_about(connection, workflow_id, principal)
         await audit(connection, principal, "workflow_retried", workflow_id, how=how)
 
 
@@ -213,6 +228,7 @@ async def resume_chain(
                 [chain_id, accept.number, accept.hash, accept.parent_hash],
             )
         await resolve_alert(connection, "deep_reorg", f"chain:{chain_id}", principal)
+        await resolve_alerts_about(connection, ids.chain_scanner(chain_id), principal)
         await audit(
             connection, principal, "chain_resumed", f"chain:{chain_id}", reason=reason,
             accepted_block=accept.number if accept else None,

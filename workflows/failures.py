@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio import activity
-from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from domain.shared.errors import Broken, Failure, Unavailable
+from domain.shared.problems import for_operators
 
 Report = Callable[[str, str, str], Awaitable[None]]
 """(code, subject, detail): opens an alert for a Broken failure."""
@@ -47,7 +48,7 @@ class _Translate(ActivityInboundInterceptor):
         info = activity.info()
         try:
             if isinstance(failure, Broken):
-                await self.report(failure.code, info.workflow_id or "", failure.detail)
+                await self.report(for_operators(failure.code), info.workflow_id or "", failure.detail)
             elif failure.code == "quarantined":
                 parts = [str(failure.data.get(name, "")) for name in ("source", "kind", "reason")]
                 await self.quarantine(parts[0], parts[1], parts[2], failure.data.get("payload"))
@@ -67,7 +68,16 @@ def translate(failure: Failure) -> ApplicationError:
     )
 
 
-def code_of(error: ActivityError) -> str:
-    """The code inside a failed activity, or `internal_error`."""
-    cause = error.cause
-    return cause.type or "internal_error" if isinstance(cause, ApplicationError) else "internal_error"
+STEP_FAILED: Final = (ActivityError, ApplicationError)
+"""How a failed step reaches its workflow. A local activity's own failure comes without an ActivityError around it."""
+
+
+def failure_of(error: FailureError) -> BaseException:
+    """What a failed step itself raised."""
+    return error.cause or error if isinstance(error, ActivityError) else error
+
+
+def code_of(error: FailureError) -> str:
+    """The code inside a failed step, or `internal_error`."""
+    failure = failure_of(error)
+    return (failure.type if isinstance(failure, ApplicationError) else None) or "internal_error"

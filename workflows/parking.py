@@ -9,33 +9,42 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from activities.operations.parking import ParkingActivities
+from domain.shared.problems import for_operators
 from domain.shared.processes import ParkOperation, RetryProcess
 from workflows import policies, search
-from workflows.failures import code_of
+from workflows.failures import STEP_FAILED, code_of, failure_of
 
 T = TypeVar("T")
 
 
 class Parking:
-    """Mix into a workflow: `to_the_end` runs the process, parks it on a failure that time does not heal, resumes it."""
+    """Mix into a workflow: `to_the_end` runs the process, parks it on a failure that time does not heal, resumes it.
+
+    `resumed` is for processes that wait before they look: an operator wants them to look now.
+    """
 
     def __init__(self) -> None:
         self.poked = False
+        self.resumed = False
 
     async def to_the_end(self, process: Callable[[], Awaitable[T]], operation_id: str | None) -> T:
-        """Run `process` until it returns; a Broken activity parks it until the signal `retry`."""
+        """Run `process` until it returns; a Broken step parks it until the signal `retry`."""
         while True:
             try:
                 return await process()
-            except ActivityError as error:
+            except STEP_FAILED as error:
                 if is_cancelled_exception(error):
                     raise
-                await self._park(operation_id, code_of(error), str(error.cause))
+                await self._park(operation_id, error)
 
-    async def _park(self, operation_id: str | None, code: str, detail: str) -> None:
+    async def _park(self, operation_id: str | None, error: FailureError) -> None:
+        failure, code = failure_of(error), for_operators(code_of(error))
+        detail = str(failure)  # "code: what happened"
+        if isinstance(failure, ApplicationError) and failure.type == code:
+            detail = failure.message
         workflow.set_current_details(
             f"NEEDS AN OPERATOR ({code}): {detail}. Follow runbooks/{code}.md, then send `retry`"
         )
@@ -43,7 +52,7 @@ class Parking:
         self.poked = False
         await self._tell_operators(ParkOperation(operation_id=operation_id, code=code, detail=detail))
         await workflow.wait_condition(lambda: self.poked)
-        self.poked = False
+        self.poked, self.resumed = False, True
         workflow.upsert_search_attributes([search.NEEDS_OPERATOR.value_set(False)])
         await self._tell_operators(ParkOperation(operation_id=operation_id, code="", detail="An operator resumed it"))
 

@@ -1,4 +1,4 @@
-"""Custody upkeep: sweeps, wallet levels, transactions that a deep reorganisation dropped, and the proof of solvency."""
+"""Custody upkeep: sweeps, overdue deposits, wallet levels, transactions that a deep reorganisation dropped."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from domain.exchange.custody import Solvency
+from domain.exchange.custody import Levels, Wallets
 from domain.exchange.fees import FeePolicy, first_price, gas_with_margin
-from domain.exchange.messages import CheckResult, FinishSweep, Purpose, SweepPlanned, SweepRef, UpkeepDone, WatchChain
+from domain.exchange.messages import FinishSweep, Purpose, SweepPlanned, SweepRef, UpkeepDone, WatchChain
 from domain.exchange.tokens import encode_transfer
 from domain.shared.money import format_amount, format_usdc
 
 if TYPE_CHECKING:
     from gateways.protocols import EvmChain
-    from storage.exchange.custody import Claims, CustodyStore, SweepFacts
+    from storage.exchange.custody import CustodyStore, SweepFacts
+    from storage.exchange.overdue import OverdueDeposits
     from storage.exchange.transactions import TransactionStore
     from storage.jobs import JobStore
 
@@ -27,17 +28,18 @@ class CustodyActivities:
         chain: EvmChain,
         store: CustodyStore,
         transactions: TransactionStore,
+        overdue: OverdueDeposits,
         jobs: JobStore,
         fees: FeePolicy,
         *,
         token: str,
-        wallets: dict[str, str],
-        levels: dict[str, int],
+        wallets: Wallets,
+        levels: Levels,
     ) -> None:
-        """`wallets`: hot, gas, cold (may be empty). `levels`: hot_wei, gas_wei, floor_micros, ceiling_micros."""
         self.chain = chain
         self.store = store
         self.transactions = transactions
+        self.overdue = overdue
         self.jobs = jobs
         self.fees = fees
         self.token = token
@@ -69,7 +71,7 @@ class CustodyActivities:
         )
 
     async def _gas_need(self, sweep: SweepFacts) -> int:
-        data = encode_transfer(self.wallets["hot"], sweep.amount_micros)
+        data = encode_transfer(self.wallets.hot, sweep.amount_micros)
         gas = gas_with_margin(await self.chain.estimate_gas(sweep.address, self.token, data, 0))
         price = first_price(await self.chain.base_fee(), self.fees)
         # twice today's price: room for replacements
@@ -86,25 +88,33 @@ class CustodyActivities:
 
     @activity.defn
     async def upkeep(self, command: WatchChain) -> UpkeepDone:
-        """Open worthwhile sweeps, look at wallet levels, send again what a deep reorganisation dropped.
+        """Report overdue deposits, open worthwhile sweeps, look at wallet levels, send lost transactions again.
 
-        Effect: sweep rows and alerts; stored bytes of lost transactions go to the node again.
+        Effect: sweep rows, alerts opened and closed; stored bytes of what a deep reorganisation dropped go out again.
         Again:  one open sweep per address; alerts are counted; the same bytes are the same transaction.
         """
+        overdue = await self.overdue.report()
         sweeps = await self.store.open_sweeps()
         await self._levels()
         lost = await self._send_lost()
-        return UpkeepDone(sweeps=tuple(sweeps), summary=f"{len(sweeps)} sweeps opened, {lost} transactions sent again")
+        summary = f"{len(sweeps)} sweeps opened, {overdue} deposits overdue, {lost} transactions sent again"
+        return UpkeepDone(sweeps=tuple(sweeps), summary=summary)
 
     async def _levels(self) -> None:
-        hot, gas = await self.chain.eth_balances([self.wallets["hot"], self.wallets["gas"]])
-        usdc = (await self.chain.token_balances(self.token, [self.wallets["hot"]], None))[0]
-        floor, ceiling = self.levels["floor_micros"], self.levels["ceiling_micros"]
+        """An alert closes at the upkeep that sees its level restored, not before and not while withdrawals wait."""
+        levels, demand = self.levels, await self.store.demand()
+        hot, gas = await self.chain.eth_balances([self.wallets.hot, self.wallets.gas])
+        usdc = (await self.chain.token_balances(self.token, [self.wallets.hot], None))[0]
+        waits, day = demand.waiting_micros, demand.day_micros
+        holds = f"hot wallet holds {format_usdc(usdc)} USDC"
+        short = f"{holds}, {format_usdc(waits)} USDC wait to be paid"
+        used = f"{format_usdc(day)} of {format_usdc(levels.platform_daily_micros)} USDC of the 24 hours are used"
         checks = [
-            ("gas_wallet_low", "hot", hot < self.levels["hot_wei"], f"hot wallet holds {format_amount(hot, 18)} ETH"),
-            ("gas_wallet_low", "gas", gas < self.levels["gas_wei"], f"gas wallet holds {format_amount(gas, 18)} ETH"),
-            ("hot_wallet_low", "hot", usdc < floor, f"hot wallet holds {format_usdc(usdc)} USDC"),
-            ("hot_wallet_high", "hot", usdc > ceiling, f"hot wallet holds {format_usdc(usdc)} USDC: move some to cold"),
+            ("gas_wallet_low", "hot", hot < levels.hot_wei, f"hot wallet holds {format_amount(hot, 18)} ETH"),
+            ("gas_wallet_low", "gas", gas < levels.gas_wei, f"gas wallet holds {format_amount(gas, 18)} ETH"),
+            ("hot_wallet_low", "hot", usdc < max(waits, levels.floor_micros), short if waits else holds),
+            ("hot_wallet_high", "hot", usdc > levels.ceiling_micros, f"{holds}: move some to cold"),
+            ("platform_daily_limit", "", day >= levels.platform_warning_micros, used),
         ]
         for code, subject, bad, detail in checks:
             await self.store.report(code, subject, bad=bad, detail=detail)
@@ -122,46 +132,3 @@ class CustodyActivities:
             await self.jobs.alert("deep_reorg", sent.ref_id, "a settled transaction left the chain; sent again")
             lost += 1
         return lost
-
-    async def solvency(self) -> Solvency:
-        """Custody against liabilities at one block B (exchange.md 8). B is chosen first: credits need deeper blocks.
-
-        Raises: Unavailable when the node is away: the answer is then unknown, not false.
-        """
-        head = await self.chain.head()
-        block = head.latest.number
-        claims = await self.store.claims()
-        addresses = sorted({*claims.addresses, *(w for w in self.wallets.values() if w and w != self.wallets["gas"])})
-        balances = await self.chain.token_balances(self.token, addresses, block)
-        return Solvency(
-            block_number=block,
-            custody=sum(balances),
-            in_flight=await self._mined_unsettled(claims, block),
-            liabilities=claims.liabilities,
-        )
-
-    async def _mined_unsettled(self, claims: Claims, block: int) -> int:
-        total = 0
-        for tx_hash, micros in claims.unsettled:
-            receipt = await self.chain.receipt(tx_hash, self.token)
-            if receipt is not None and receipt.status == 1 and receipt.transfers and receipt.block_number <= block:
-                total += micros
-        return total
-
-    @activity.defn
-    async def check_solvency(self, command: WatchChain) -> CheckResult:
-        """Prove that custody covers what is owed; on a breach stop withdrawals and call an operator.
-
-        Effect: a job row; on a breach the kill switch and an alert, in one transaction.
-        Again:  reads again; a tripped switch stays tripped, an open alert is counted.
-        """
-        found = await self.solvency()
-        detail = (
-            f"custody {format_usdc(found.custody)} + in flight {format_usdc(found.in_flight)}"
-            f" against {format_usdc(found.liabilities)} USDC owed at block {found.block_number}"
-        )
-        figures = {k: str(v) for k, v in found.model_dump().items()}
-        await self.jobs.record_run("solvency", ok=found.ok, **figures)
-        if not found.ok:
-            await self.store.stop_withdrawals("insolvent", detail)
-        return CheckResult(ok=found.ok, summary=detail)

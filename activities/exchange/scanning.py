@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from activities.beating import beating, leave_if_stopping
+from activities.exchange.rereading import Rereading
 from domain.exchange import deposits as rules
 from domain.exchange.messages import BlockRef, ChainWatched, Head, TransferLog, WatchChain
 from domain.shared.errors import Broken, Unavailable
@@ -30,6 +31,7 @@ class ScanningActivities:
         self.store = store
         self.span_blocks = span_blocks
         self.start_block = start_block
+        self.rereading = Rereading(chain, store, span_blocks=span_blocks)
 
     @activity.defn
     async def scan_chain(self, command: WatchChain) -> ChainWatched:
@@ -58,14 +60,21 @@ class ScanningActivities:
         cursor = await self.store.cursor(self.start_block if self.start_block is not None else head.latest.number)
         if cursor.halted_reason:
             raise Broken("deep_reorg", cursor.halted_reason)
-        if await self._rewound(cursor, head):
-            return 0, span, True
+        await self.rereading.take_up(cursor)
+        newest = next(iter(await self.store.recent_blocks(1)), None)
         wanted = rules.next_range(cursor.next_block, head.latest.number, span)
         if wanted is None:
-            return 0, span, False
+            gone = newest is not None and newest != head.latest and await self._rewound(cursor, head, newest)
+            return 0, span, gone
         first, last = wanted
+        blocks = await self._headers(first, last, head)
+        if newest is not None and blocks[0].parent_hash != newest.hash:
+            if await self._rewound(cursor, head, newest):
+                return 0, span, True
+            if blocks[0].number == newest.number + 1:
+                raise Unavailable("chain_lagging", f"block {blocks[0].number} does not follow the one seen before")
         try:
-            blocks, logs = await self._read(first, last, head)
+            logs = await self._logs(first, last, blocks)
         except Unavailable as refusal:
             if refusal.data.get("range_too_large") is not True or span == 1:
                 raise
@@ -73,7 +82,7 @@ class ScanningActivities:
         await self.store.record(cursor.next_block, last, head, blocks, logs)
         return last - first + 1, rules.adapt_span(span, too_large=False), last < head.latest.number
 
-    async def _read(self, first: int, last: int, head: Head) -> tuple[list[BlockRef], list[TransferLog]]:
+    async def _headers(self, first: int, last: int, head: Head) -> list[BlockRef]:
         keep_from = max(first, min(head.finalized, last - FULL_HEADERS_BLOCKS))
         numbers = list(range(keep_from, last + 1))
         blocks = await self.chain.blocks(numbers)
@@ -82,20 +91,20 @@ class ScanningActivities:
         for parent, child in itertools.pairwise(blocks):
             if child.parent_hash != parent.hash:
                 raise Unavailable("chain_lagging", f"block {child.number} does not follow block {parent.number}")
+        return blocks
+
+    async def _logs(self, first: int, last: int, blocks: list[BlockRef]) -> list[TransferLog]:
         # addresses are read after the head: whoever was given one before its transfer was mined is in the list
         logs = await self.chain.transfers_to(await self.store.watched_addresses(), first, last)
         hashes = {b.number: b.hash for b in blocks}
         if any(hashes.get(log.block_number, log.block_hash) != log.block_hash for log in logs):
             raise Unavailable("chain_lagging", "logs and headers are of different branches")
-        return blocks, logs
+        return logs
 
-    async def _rewound(self, cursor: Cursor, head: Head) -> bool:
-        """Compare the newest block we saw with the chain; on a mismatch go back to the common ancestor."""
-        newest = await self.store.recent_blocks(1)
-        if not newest:
-            return False
-        now = await self.chain.blocks([newest[0].number])
-        if now and now[0].hash == newest[0].hash:
+    async def _rewound(self, cursor: Cursor, head: Head, newest: BlockRef) -> bool:
+        """Is the newest block we saw gone? Then go back to the common ancestor. Asked when no parent hash vouches."""
+        now = await self.chain.blocks([newest.number])
+        if now and now[0].hash == newest.hash:
             return False
         seen = await self.store.recent_blocks()
         on_chain = await self.chain.blocks([b.number for b in seen if b.number <= head.latest.number])

@@ -18,9 +18,15 @@ class ParkingActivities:
 
     @activity.defn
     async def park_operation(self, command: ParkOperation) -> None:
-        """Show an operation as `needs_operator`, or as running again (empty code).
+        """Show an operation as `needs_operator` and open its alert, or as running again and close it (empty code).
+
+        The alert's subject is the process, as in the alert that the failed step itself opened: one problem, one alert.
 
         Effect: operation row, event, alert: one transaction.
         Again:  sets the same values; an open alert is counted, not doubled.
         """
-        await self.jobs.park(command.operation_id, command.code, command.detail)
+        process = activity.info().workflow_id or ""
+        if command.code:
+            await self.jobs.park(process, command.operation_id, command.code, command.detail)
+        else:
+            await self.jobs.unpark(process, command.operation_id, command.detail)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.exchange.custody import OUR_MONEY, Wallets
 from domain.exchange.messages import BlockRef, Head, TransferLog
 
 Tag = Literal["safe", "finalized"]
@@ -44,6 +45,38 @@ def ignore_reason(log: TransferLog, policy: DepositPolicy) -> str | None:
     if log.amount == 0:
         return "zero_value"
     return None
+
+
+class Sighting(NamedTuple):
+    """How an observed transfer is recorded."""
+
+    status: Literal["seen", "ignored"]
+    reason: str | None
+
+
+def sighting(
+    log: TransferLog, policy: DepositPolicy, wallets: Wallets, *, from_deposit_address: bool, signed: bool
+) -> Sighting | None:
+    """What a transfer into one of our addresses is; None: nothing to record.
+
+    Args:  from_deposit_address  its sender is an address we handed out.
+           signed                we signed this transaction: the process that sent it books it.
+    """
+    refusal = ignore_reason(log, policy)
+    if log.to_address not in wallets.holding:
+        return Sighting("ignored", refusal) if refusal else Sighting("seen", None)
+    if signed or log.token != policy.token or log.from_address == log.to_address:
+        return None
+    if refusal is not None:
+        return Sighting("ignored", refusal)
+    if log.to_address == wallets.hot:
+        if from_deposit_address:
+            return Sighting("seen", "unrecorded_sweep")
+        return Sighting("seen", "cold_refill" if log.from_address == wallets.cold else "treasury")
+    if from_deposit_address:
+        return Sighting("seen", "rescued_to_cold")
+    # money from outside in the cold wallet covers what is owed and is owed to nobody
+    return Sighting("seen", "moved_to_cold") if log.from_address == wallets.hot else Sighting("ignored", "cold_wallet")
 
 
 def confirmations(head: int, block_number: int) -> int:
@@ -89,3 +122,14 @@ def adapt_span(span: int, *, too_large: bool, smallest: int = 1, largest: int = 
 def dust_is_creditable(amounts: Sequence[int], policy: DepositPolicy) -> bool:
     """Confirmed transfers to one address are credited together once their sum reaches the minimum (inclusive)."""
     return sum(amounts) >= policy.minimum_micros
+
+
+def is_plain(amount: int, reason: str | None, policy: DepositPolicy, *, dust_waits: bool, parked: bool) -> bool:
+    """Needs a due deposit no decision but the look at the chain? Then it can be credited together with others.
+
+    Args:  dust_waits  confirmed dust at the same address would come along: its process sees to that.
+           parked      its process waits for an operator.
+    """
+    if parked:
+        return False
+    return reason in OUR_MONEY or (amount >= policy.minimum_micros and not dust_waits)

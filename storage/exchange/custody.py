@@ -1,4 +1,4 @@
-"""Our own wallets on the books: sweeps, and the figures that solvency is computed from."""
+"""Our own wallets on the books: sweeps, what is asked of the hot wallet, and the alerts of upkeep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from domain.shared.money import format_usdc
 from storage.books import Book, Books
-from storage.events import emit, new_id, raise_alert, resolve_alert, trip
+from storage.events import emit, new_id, raise_alert, resolve_alert
 from storage.operations import mark_step, open_operation, set_operation
 
 SWEEP_STEPS = ("gas", "sweep", "book")
@@ -28,31 +28,33 @@ class SweepFacts(BaseModel):
     operation_id: str | None
 
 
-class Claims(BaseModel):
-    """What is owed; (hash, micros) of every signed, unsettled withdrawal; the deposit addresses that may hold money."""
+class Demand(BaseModel):
+    """USDC that approved withdrawals wait for, and what withdrawals of the last 24 hours come to."""
 
     model_config = ConfigDict(frozen=True)
-    liabilities: int
-    unsettled: tuple[tuple[str, int], ...]
-    addresses: tuple[str, ...]
+    waiting_micros: int
+    day_micros: int
 
 
 _UNSWEPT = """
-SELECT a.address, coalesce(d.micros, 0) - coalesce(s.micros, 0) AS micros
+SELECT a.address, d.micros - coalesce(s.micros, 0) - coalesce(u.micros, 0) AS micros
 FROM exchange.deposit_addresses a
 JOIN (SELECT to_address, sum(amount) AS micros FROM exchange.deposits
       WHERE chain_id = %(chain)s AND status = 'credited' AND account_id IS NOT NULL GROUP BY to_address) d
   ON d.to_address = a.address
 LEFT JOIN (SELECT address, sum(amount_micros) AS micros FROM exchange.sweeps
       WHERE chain_id = %(chain)s AND status IN ('open', 'done') GROUP BY address) s ON s.address = a.address
-WHERE a.chain_id = %(chain)s AND coalesce(d.micros, 0) > coalesce(s.micros, 0)
+LEFT JOIN (SELECT from_address, sum(amount) AS micros FROM exchange.deposits
+      WHERE chain_id = %(chain)s AND account_id IS NULL AND status IN ('seen', 'confirming', 'credited')
+      GROUP BY from_address) u ON u.from_address = a.address
+WHERE a.chain_id = %(chain)s AND d.micros > coalesce(s.micros, 0) + coalesce(u.micros, 0)
   AND NOT EXISTS (SELECT 1 FROM exchange.sweeps o
     WHERE o.chain_id = a.chain_id AND o.address = a.address AND o.status = 'open')
 """
 
 
 class CustodyStore:
-    """Sweeps and solvency figures."""
+    """Sweeps, and what upkeep asks and reports."""
 
     def __init__(self, books: Books, chain_id: int, sweep_minimum_micros: int) -> None:
         self.books = books
@@ -155,31 +157,18 @@ class CustodyStore:
         payload = {"id": row.id, "status": status, "amount_usdc": format_usdc(row.amount_micros)}
         await emit(book.connection, Event(topic="custody", type=f"sweep_{status}", payload={**payload}))
 
-    async def claims(self) -> Claims:
-        """Everything owed at one moment, in one snapshot, and where custody has to be looked for."""
+    async def demand(self) -> Demand:
+        """What is asked of the hot wallet."""
         async with self.books.begin() as book:
-            await book.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            owed = await (
-                await book.connection.execute(
-                    """SELECT coalesce(sum(balance), 0) AS micros FROM platform.balances
-                       WHERE unit = 'USDC' AND account <> 'world' AND account NOT LIKE 'custody:%%'"""
-                )
-            ).fetchone()
             cursor = await book.connection.execute(
-                """SELECT s.tx_hash, w.amount_micros FROM exchange.withdrawals w
-                   JOIN exchange.transactions t ON t.purpose = 'withdrawal' AND t.ref_id = w.id
-                   JOIN exchange.signed_transactions s ON s.transaction_id = t.id
-                   WHERE w.status IN ('signed', 'broadcast', 'confirming')
-                      OR (w.status = 'failed' AND w.failure_code IN ('mined_without_proof'))"""
+                """SELECT coalesce(sum(amount_micros)
+                     FILTER (WHERE status = 'approved' AND reason = 'hot_wallet_low'), 0) AS waiting_micros,
+                   coalesce(sum(amount_micros) FILTER (WHERE created_at > clock_timestamp() - interval '24 hours'
+                     AND status NOT IN ('requested', 'rejected', 'cancelled', 'failed')), 0) AS day_micros
+                   FROM exchange.withdrawals WHERE status = 'approved'
+                     OR created_at > clock_timestamp() - interval '24 hours'"""
             )
-            unsettled = tuple((r["tx_hash"], r["amount_micros"]) for r in await cursor.fetchall())
-            cursor = await book.connection.execute(
-                """SELECT DISTINCT to_address AS address FROM exchange.deposits
-                   WHERE chain_id = %s AND status = 'credited' AND account_id IS NOT NULL""",
-                [self.chain_id],
-            )
-            addresses = tuple(r["address"] for r in await cursor.fetchall())
-        return Claims(liabilities=int(owed["micros"]) if owed else 0, unsettled=unsettled, addresses=addresses)
+            return Demand.model_validate(await cursor.fetchone())
 
     async def report(self, code: str, subject: str, *, bad: bool, detail: str, critical: bool = False) -> None:
         """Open the alert when `bad`, close it when it is good again."""
@@ -188,14 +177,3 @@ class CustodyStore:
                 await raise_alert(book.connection, code, subject, detail, critical=critical)
             else:
                 await resolve_alert(book.connection, code, subject, "custody upkeep")
-
-    async def stop_withdrawals(self, code: str, detail: str) -> None:
-        """Trip the kill switch and call an operator, in one transaction."""
-        async with self.books.begin() as book:
-            await book.connection.execute(
-                """INSERT INTO platform.controls (name, enabled, changed_by)
-                   VALUES ('exchange.withdrawals', true, 'system')
-                   ON CONFLICT DO NOTHING"""
-            )
-            await trip(book.connection, "exchange.withdrawals", f"{code}: {detail}", f"check:{code}")
-            await raise_alert(book.connection, code, "", detail, critical=True)

@@ -1,49 +1,34 @@
-"""Deposits on their way to the books: which are due, what is known about one, and the credit itself."""
+"""Deposits on their way to the books: which are due, what is known about one, who is credited, who must be told."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
-from domain.exchange.deposits import DepositPolicy, dust_is_creditable
-from domain.exchange.messages import DepositCredited, DepositVerdict, Head
-from domain.shared import ids
-from domain.shared.events import Event
-from domain.shared.ledger import PLATFORM_TREASURY, Transfer, available, custody, move
-from domain.shared.money import USDC, format_usdc
+from domain.exchange.custody import OUR_MONEY
+from domain.exchange.deposits import DepositPolicy, dust_is_creditable, is_plain
+from domain.exchange.messages import DepositCredited, DepositVerdict, Head, VerifiedDeposit
+from domain.shared.money import format_usdc
 from storage.books import Book, Books
-from storage.events import emit
+from storage.exchange.crediting import DepositFacts, credit_rows, workflow_id
 from storage.operations import mark_step, set_operation
 
 
-class DueDeposit(BaseModel):
-    model_config = ConfigDict(frozen=True)
-    deposit_id: str
-    operation_id: str | None
+class DueDeposit(DepositFacts):
+    """`plain`: may be credited by itself. Its process decides on all others."""
+
     workflow_id: str
-    amount_micros: int
+    plain: bool
 
 
-class DepositFacts(BaseModel):
-    """A deposit's row. `tx_hash` and `log_ordinal` name it; the block may change until it is credited."""
+class Untold(BaseModel):
+    """A credited deposit whose process may still wait."""
 
     model_config = ConfigDict(frozen=True)
     id: str
-    chain_id: int
-    tx_hash: str
-    log_ordinal: int
-    generation: int
-    block_number: int
-    block_hash: str
-    token: str
-    to_address: str
-    amount: int
-    account_id: str | None
-    status: str
-    reason: str | None
-    required_confirmations: int
-    required_tag: str | None
-    operation_id: str | None
-    closed: bool
+    workflow_id: str
 
 
 class DepositStore:
@@ -72,7 +57,11 @@ class DepositStore:
                     "again": again_after_s,
                 },
             )
-            return [DueDeposit.model_validate(row) for row in await cursor.fetchall()]
+            return [self._due(row) for row in await cursor.fetchall()]
+
+    def _due(self, row: dict[str, Any]) -> DueDeposit:
+        plain = is_plain(row["amount"], row["reason"], self.policy, dust_waits=row["dust_waits"], parked=row["parked"])
+        return DueDeposit.model_validate({**row, "plain": plain and row["status"] != "orphaned"})
 
     async def facts(self, deposit_id: str) -> tuple[DepositFacts, list[DepositFacts]]:
         """The deposit, and the dust waiting at the same address (confirmed, below the minimum)."""
@@ -104,18 +93,18 @@ class DepositStore:
                     verdict=DepositVerdict.WAITING, summary="moved to another block; due again later"
                 )
             if mine.status == "credited":
-                return DepositCredited(verdict=DepositVerdict.CREDITED, summary="credited before")
+                await self._note(book, [deposit_id])
+                return DepositCredited(verdict=DepositVerdict.CREDITED, summary=_credited(mine))
             rows = [r for r in rows if r.status != "credited"]
-            if mine.reason != "treasury" and not dust_is_creditable([r.amount for r in rows], self.policy):
+            if mine.reason not in OUR_MONEY and not dust_is_creditable([r.amount for r in rows], self.policy):
                 return await self._keep_dust(book, mine)
-            credited = [mine] if mine.reason == "treasury" else rows
-            await book.book(*(self._transfer(r) for r in credited))
-            workflow_ids = [await self._finish(book, r) for r in credited]
+            credited = [mine] if mine.reason in OUR_MONEY else rows
+            await credit_rows(book, credited, told=[deposit_id])
         return DepositCredited(
             verdict=DepositVerdict.CREDITED,
             credited=tuple(r.id for r in credited),
-            workflow_ids=tuple(w for r, w in zip(credited, workflow_ids, strict=True) if r.id != deposit_id),
-            summary=f"Credited {format_usdc(mine.amount)} USDC from block {mine.block_number}",
+            workflow_ids=tuple(workflow_id(r) for r in credited if r.id != deposit_id),
+            summary=_credited(mine),
         )
 
     async def _lock(self, book: Book, hashes: dict[str, str]) -> list[DepositFacts]:
@@ -140,32 +129,36 @@ class DepositStore:
         await set_operation(book.connection, deposit.operation_id, "waiting", summary)
         return DepositCredited(verdict=DepositVerdict.WAITING, summary=summary)
 
-    def _transfer(self, deposit: DepositFacts) -> Transfer:
-        owner = PLATFORM_TREASURY if deposit.account_id is None else available(deposit.account_id)
-        bucket = "hot" if deposit.account_id is None else "deposits"
-        return Transfer(
-            key=ids.deposit(deposit.chain_id, deposit.tx_hash, deposit.log_ordinal),
-            kind="deposit",
-            ref=f"{deposit.tx_hash}:{deposit.log_ordinal}",
-            postings=move(USDC, deposit.amount, custody(self.chain_id, bucket), owner),
-        )
+    async def credit_plain(self, verified: Sequence[VerifiedDeposit]) -> list[str]:
+        """Credit deposits that need no decision, all in one transaction; their processes are told afterwards.
 
-    async def _finish(self, book: Book, deposit: DepositFacts) -> str:
-        await book.connection.execute(
-            """UPDATE exchange.deposits SET status = 'credited', reason = NULL, credited_at = clock_timestamp(),
-                 updated_at = clock_timestamp() WHERE id = %s""",
-            [deposit.id],
-        )
-        summary = f"Credited {format_usdc(deposit.amount)} USDC"
-        await mark_step(book.connection, deposit.operation_id, "confirm", "done")
-        await mark_step(book.connection, deposit.operation_id, "credit", "done", summary)
-        await set_operation(book.connection, deposit.operation_id, "completed", summary)
-        payload = {"id": deposit.id, "tx_hash": deposit.tx_hash, "amount_usdc": format_usdc(deposit.amount)}
-        await emit(
-            book.connection,
-            Event(topic="deposits", type="deposit_credited", account_id=deposit.account_id, payload={**payload}),
-        )
-        return ids.deposit(deposit.chain_id, deposit.tx_hash, deposit.log_ordinal, deposit.generation)
+        Args:    verified  deposits that were `plain` when due, their logs just read from canonical blocks.
+        Returns: ids credited now. Left out is what changed since: moved, orphaned, kept as dust, parked, credited, or
+                 locked by whoever works on it. Nothing here waits for such a lock, so two writers cannot deadlock.
+        """
+        hashes = {v.deposit_id: v.block_hash for v in verified}
+        async with self.books.begin() as book:
+            cursor = await book.connection.execute(_LOCK_PLAIN, [sorted(hashes)])
+            rows = [DepositFacts.model_validate(r) for r in await cursor.fetchall()]
+            rows = [r for r in rows if r.block_hash == hashes[r.id]]
+            if rows:
+                await credit_rows(book, rows)
+        return [r.id for r in rows]
+
+    async def untold(self, again_after_s: int, limit: int) -> list[Untold]:
+        """Credited deposits whose process runs and is not known to have seen it; each again after a while."""
+        async with self.books.begin() as book:
+            cursor = await book.connection.execute(_UNTOLD, [self.chain_id, again_after_s, limit])
+            return [Untold.model_validate(row) for row in await cursor.fetchall()]
+
+    async def note_told(self, *, signalled: Sequence[str] = (), ended: Sequence[str] = ()) -> None:
+        """`signalled` were sent the news; the processes of `ended` have ended or looked at the row themselves."""
+        if signalled or ended:
+            async with self.books.begin() as book:
+                await self._note(book, ended, signalled)
+
+    async def _note(self, book: Book, ended: Sequence[str], signalled: Sequence[str] = ()) -> None:
+        await book.connection.execute(_TOLD, {"ended": list(ended), "all": [*signalled, *ended]})
 
     async def close_orphan(self, deposit_id: str, finalized: int) -> DepositCredited:
         """End this life of an orphan whose block was finalized away; a later re-inclusion starts the next one."""
@@ -186,6 +179,27 @@ class DepositStore:
         return DepositCredited(verdict=DepositVerdict.FINAL_ORPHAN, summary=summary)
 
 
+_LOCK_PLAIN = """
+SELECT d.* FROM exchange.deposits d JOIN platform.operations o ON o.id = d.operation_id
+WHERE d.id = ANY(%s::uuid[]) AND d.status IN ('seen', 'confirming') AND d.confirmed_at IS NULL
+  AND o.status <> 'needs_operator'
+ORDER BY d.id FOR NO KEY UPDATE OF d, o SKIP LOCKED
+"""
+
+_UNTOLD = """
+SELECT d.id, o.workflow_id FROM exchange.deposits d JOIN platform.operations o ON o.id = d.operation_id
+WHERE d.chain_id = %s AND d.status = 'credited' AND d.told_at IS NULL AND o.dispatched_at IS NOT NULL
+  AND (d.signalled_at IS NULL OR d.signalled_at < clock_timestamp() - make_interval(secs => %s))
+ORDER BY d.credited_at LIMIT %s
+"""
+"""A process that is not started yet would miss the signal, and nothing may be noted as told that nobody heard."""
+
+_TOLD = """
+UPDATE exchange.deposits SET signalled_at = clock_timestamp(),
+  told_at = CASE WHEN id = ANY(%(ended)s::uuid[]) THEN clock_timestamp() END
+WHERE id = ANY(%(all)s::uuid[]) AND status = 'credited' AND told_at IS NULL
+"""
+
 _DUE = """
 WITH due AS (
   SELECT id FROM exchange.deposits
@@ -200,6 +214,14 @@ WITH due AS (
 )
 UPDATE exchange.deposits d SET signalled_at = clock_timestamp()
 FROM due, platform.operations o
-WHERE d.id = due.id AND o.id = d.operation_id
-RETURNING d.id AS deposit_id, d.operation_id, o.workflow_id, d.amount AS amount_micros
+WHERE d.id = due.id AND o.id = d.operation_id AND (o.status <> 'needs_operator' OR d.signalled_at IS NULL
+  OR d.signalled_at < clock_timestamp() - make_interval(secs => %(again)s * 120))
+RETURNING d.*, o.workflow_id, o.status = 'needs_operator' AS parked, EXISTS (
+    SELECT 1 FROM exchange.deposits w WHERE w.chain_id = d.chain_id AND w.to_address = d.to_address
+      AND w.status = 'confirming' AND w.confirmed_at IS NOT NULL AND w.id <> d.id) AS dust_waits
 """
+"""A parked process cannot use the news: at the usual pace it would fill its history within two days."""
+
+
+def _credited(deposit: DepositFacts) -> str:
+    return f"Credited {format_usdc(deposit.amount)} USDC from block {deposit.block_number}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.common import WorkflowIDReusePolicy
 
 from domain.exchange.messages import WatchChain
+from domain.shared import ids
 from domain.shared.errors import Unavailable
+from domain.shared.processes import Start
 from localnet.evm_faults import server_error
 from localnet.evm_proxy import EvmProxy
 from tests.world import CHAIN_ID, USDC, World, fresh_address
@@ -34,6 +37,35 @@ async def test_periodic_sweep_moves_what_is_worth_it_and_tops_up_gas(world: Worl
     steps = await world.rows("SELECT status FROM platform.operation_steps WHERE operation_id = %s", operation["id"])
     assert operation["status"] == "completed"
     assert {step["status"] for step in steps} <= {"done", "skipped"}
+    await world.check_books()
+
+
+async def test_a_mined_sweep_that_begins_anew_is_booked_from_its_transaction(world: World) -> None:
+    """Its process is lost after the broadcast and begins from the row again: by then the address is empty."""
+    await world.funded(25 * USDC)
+    await _run(world, "CustodyUpkeep")
+    sent = """SELECT t.ref_id::text AS id FROM exchange.transactions t JOIN exchange.signed_transactions s
+                ON s.transaction_id = t.id WHERE t.purpose = 'sweep' AND s.broadcast_at IS NOT NULL"""
+    async with world.mining(1):
+        [sweep] = await world.until(lambda: world.rows(sent), bool)
+        await world.client.get_workflow_handle(ids.sweep(sweep["id"])).terminate("lost")
+    await world.mine(20)
+    address = (await world.row("SELECT address, status FROM exchange.sweeps"))["address"]
+    assert await world.balance(address) == 0
+    assert await world.ledger("custody:421614:hot") == 0, "not booked yet"
+    operation = await world.row("SELECT id FROM platform.operations WHERE kind = 'sweep'")
+    again = await world.client.execute_workflow(
+        "Sweep",
+        Start(subject_id=sweep["id"], operation_id=operation["id"]),
+        id=ids.sweep(sweep["id"]),
+        task_queue="exchange",
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+    assert again == "success"
+    assert await world.ledger("custody:421614:hot") == -25 * USDC
+    assert await world.ledger("custody:421614:deposits") == 0
+    assert await world.rows("SELECT status FROM exchange.sweeps") == [{"status": "done"}]
+    assert (await _run(world, "CustodyUpkeep"))["sweeps"] == []
     await world.check_books()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from eth_utils.address import to_checksum_address
+
 from domain.exchange.tokens import encode_transfer
 from tests.world import USDC, World
 
@@ -66,6 +68,17 @@ async def test_several_transfers_in_one_transaction_are_each_credited_d14(world:
     await world.deposit_status(tx_hash, "credited", 0)
     await world.deposit_status(tx_hash, "credited", 1)
     assert [await world.available(a) for a in (first, second)] == [5 * USDC, 7 * USDC]
+
+
+async def test_d14_deposit_to_the_address_as_it_is_shown_is_detected(world: World) -> None:
+    """seed-exchange D14: shown and kept with its checksum, looked for in lower case, never found."""
+    account = await world.account()
+    kept = await world.address(account)
+    shown = to_checksum_address(kept)
+    assert shown != kept
+    await world.deposit_status(await world.mint(shown, 4 * USDC), "seen")
+    await world.mine(12)
+    await world.until(lambda: world.available(account), lambda micros: micros == 4 * USDC)
 
 
 async def test_deposit_to_a_retired_address_is_credited(world: World) -> None:

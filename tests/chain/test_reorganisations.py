@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
+from domain.exchange.messages import BlockRef
 from domain.exchange.tokens import encode_transfer
 from localnet.evm_faults import Result
 from localnet.evm_proxy import EvmProxy
@@ -30,7 +34,7 @@ async def _seen(world: World, amount: int, *, blocks_on_top: int = 3) -> tuple[s
     return account, tx_hash, await world.deposit(tx_hash)
 
 
-async def test_reorg_drops_the_transfer_and_it_is_never_credited(world: World) -> None:
+async def test_d14_reorg_drops_the_transfer_and_it_is_never_credited(world: World) -> None:
     account, tx_hash, _ = await _seen(world, 9 * USDC)
     await _reorg(world, 5)
     await world.deposit_status(tx_hash, "orphaned")
@@ -163,6 +167,30 @@ async def test_repeated_reorgs_of_every_depth_lose_and_double_nothing(world: Wor
         await world.deposit_status(tx_hash, "credited")
     assert await world.available(account) == sum(range(1, 11)) * USDC
     await world.check_books()
+
+
+async def test_scanner_asks_for_each_block_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent hash of the next block vouches for the one before; a quiet chain is not asked for blocks at all."""
+    await world.settled()
+    asked: list[int] = []
+    blocks = world.parts.chain.blocks
+
+    async def noted(numbers: Sequence[int]) -> list[BlockRef]:
+        asked.extend(numbers)
+        return await blocks(numbers)
+
+    monkeypatch.setattr(world.parts.chain, "blocks", noted)
+    first = int(await world.rpc("eth_blockNumber"), 16) + 1
+    for _ in range(4):
+        await world.mine()
+        await world.settled()
+    assert asked == list(range(first, first + 4))
+    await _reorg(world, 2)
+    await world.mine()
+    await world.settled()
+    kept = await world.rows("SELECT number, hash FROM exchange.chain_blocks ORDER BY number DESC LIMIT 5")
+    for block in kept:
+        assert (await world.rpc("eth_getBlockByNumber", hex(block["number"]), False))["hash"] == block["hash"]
 
 
 async def test_lagging_node_delays_but_does_not_lose(idle_world: World) -> None:

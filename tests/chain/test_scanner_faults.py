@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from localnet.evm_faults import ODD_ENVELOPES, Drop, Envelope, Fault, html, server_error, too_many_requests
+from localnet.evm_faults import ODD_ENVELOPES, Drop, Envelope, Fault, Result, html, server_error, too_many_requests
 from localnet.evm_proxy import EvmProxy
+from storage.database import transaction
+from storage.intents.system import decide_quarantine
 from tests.world import USDC, World
 
 STORM: list[tuple[str, list[Fault]]] = [
@@ -36,6 +40,64 @@ async def test_faults_delay_but_lose_nothing(idle_world: World, name: str, fault
             for tx_hash in hashes:
                 await world.deposit_status(tx_hash, "credited", timeout=60)
     assert await world.available(account) == 8 * USDC
+    await world.check_books()
+
+
+async def _replay(world: World) -> str:
+    """As an operator's POST does; returns the item's id."""
+    [item] = await world.rows("SELECT id, kind, reason FROM platform.quarantine WHERE state = 'held'")
+    assert (item["kind"], item["reason"]) == ("transfer_log", "data of 1 bytes instead of 32")
+    async with transaction(world.parts.pool) as connection:
+        await decide_quarantine(connection, item_id=item["id"], state="replayed", principal="test", note="")
+    return str(item["id"])
+
+
+async def test_a_transfer_that_was_passed_over_is_read_again_on_replay(idle_world: World) -> None:
+    """The node garbled it; the scanner kept it and went on. Replayed too early it is held again, later credited."""
+    world = idle_world
+    account = await world.account()
+    tx_hash = await world.mint(await world.address(account), 2 * USDC)
+    receipt = await world.rpc("eth_getTransactionReceipt", tx_hash)
+    number = int(receipt["blockNumber"], 16)
+
+    def covers(params: Sequence[Any]) -> bool:
+        return int(params[0]["fromBlock"], 16) <= number <= int(params[0]["toBlock"], 16)
+
+    async with EvmProxy(world.evm.rpc_url) as proxy:
+        garbled = Result([{**receipt["logs"][0], "data": "0x01"}])
+        proxy.fail("eth_getLogs", garbled, times=None, match=covers)
+        async with world.behind(proxy.url), world.workers():
+            await world.mine(20)
+            await world.settled()
+            assert (await world.deposit(tx_hash))["status"] == "unseen"
+            item = await _replay(world)
+            look = "SELECT state, taken_up_at IS NOT NULL AS taken FROM platform.quarantine WHERE id = %s"
+            await world.until(lambda: world.row(look, item), lambda row: row["state"] == "held")
+            later = await world.mint(await world.address(account), 3 * USDC)
+            await world.mine(13)
+            await world.deposit_status(later, "credited")
+            proxy.heal("eth_getLogs")
+            await _replay(world)
+            await world.deposit_status(tx_hash, "credited")
+            assert await world.row(look, item) == {"state": "replayed", "taken": True}
+    assert await world.available(account) == 5 * USDC
+    await world.check_books()
+
+
+async def test_a_replay_that_fails_does_not_stop_the_scanner(idle_world: World) -> None:
+    world = idle_world
+    account = await world.account()
+    payload = {"first_block": 1, "last_block": 3}
+    async with EvmProxy(world.evm.rpc_url) as proxy:
+        async with world.behind(proxy.url), world.workers():
+            await world.mine()
+            await world.settled()
+            proxy.fail("eth_getLogs", server_error(), times=None, match=lambda params: params[0]["fromBlock"] == "0x1")
+            await world.parts.jobs.quarantine("node", "transfer_log", "data of 1 bytes instead of 32", payload)
+            await _replay(world)
+            tx_hash = await world.mint(await world.address(account), 2 * USDC)
+            await world.mine(13)
+            await world.deposit_status(tx_hash, "credited", timeout=60)
     await world.check_books()
 
 

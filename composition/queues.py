@@ -1,0 +1,60 @@
+"""What each task queue serves, and the periodic processes. The wiring of a queue is imported when it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from composition.parts import Parts
+from domain.shared.processes import EVM_SIGNER, EXCHANGE, OPERATIONS
+from settings import WorkerSettings
+from workflows import schedules
+from workflows.registry import WORKFLOWS
+
+
+@dataclass
+class Queue:
+    """What one task queue serves."""
+
+    workflows: list[type[Any]]
+    activities: list[Callable[..., Any]]
+
+
+def build_queues(settings: WorkerSettings, opened: Parts, names: list[str]) -> dict[str, Queue]:
+    """What each named queue serves in this process."""
+    return {name: Queue(WORKFLOWS.get(name, []), _WIRING[name](settings, opened)) for name in names}
+
+
+def _exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.exchange import exchange
+
+    return exchange(settings, opened)
+
+
+def _operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.operations import operations
+
+    return operations(settings, opened)
+
+
+def _evm_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.signer import evm_signer
+
+    return evm_signer(settings, opened)
+
+
+_WIRING = {EXCHANGE: _exchange, OPERATIONS: _operations, EVM_SIGNER: _evm_signer}
+
+
+def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:
+    """The periodic processes this installation should have."""
+    return schedules.wanted(
+        settings.arbitrum_chain_id,
+        custody_interval_s=settings.custody_interval_s,
+        check_interval_s=settings.check_interval_s,
+        backup_hour_utc=settings.backup_hour_utc,
+        backups=bool(settings.backup_dir),
+        oracle_interval_s=settings.oracle_interval_s,
+        oracle_at_once=settings.oracle_at_once,
+    )
