@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -21,33 +21,26 @@ from litestar import Litestar
 from temporalio.client import Client, Interceptor
 
 import telemetry
-from activities.exchange.custody import CustodyActivities
 from api.app import create_app
-from api.deps import ApiConfig, Deps, SolvencyCheck
-from domain.exchange.fees import FeePolicy
+from api.deps import ApiConfig, Deps, PayloadCodec
+from composition.custody import make_solvency, own_addresses
 from domain.shared.errors import Broken
 from gateways.evm.addresses import HdAddresses
 from gateways.evm.chain import EvmNode
 from settings import ApiSettings, load_file_secrets
 from storage.books import Books
-from storage.database import Pool, make_pool
-from storage.exchange.custody import CustodyStore
-from storage.exchange.transactions import TransactionStore
-from storage.jobs import JobStore
+from storage.database import make_pool
 from workflows import client as temporal
 from workflows.client import Processes
+
+if TYPE_CHECKING:
+    from workflows.codec import EncryptionCodec
 
 log = structlog.get_logger("server")
 
 
 def api_config(settings: ApiSettings) -> ApiConfig:
     """The values routes need."""
-    wallets = (
-        settings.usdc_contract_address,
-        settings.hot_wallet_address,
-        settings.gas_wallet_address,
-        settings.cold_wallet_address,
-    )
     return ApiConfig(
         version=version("holdfast"),
         commit=os.environ.get("HOLDFAST_COMMIT", ""),
@@ -56,10 +49,13 @@ def api_config(settings: ApiSettings) -> ApiConfig:
         session_secret=settings.session_secret.get_secret_value().encode(),
         chain_id=settings.arbitrum_chain_id,
         usdc_address=settings.usdc_contract_address.lower(),
-        own_addresses=frozenset(a.lower() for a in wallets if a),
+        own_addresses=own_addresses(settings),
         withdrawal_policy=settings.withdrawal_policy(),
         temporal_ui_url=settings.temporal_ui_url.rstrip("/"),
         temporal_namespace=settings.temporal_namespace,
+        asset_defaults=settings.asset_defaults(),
+        lp_policy=settings.lp_policy(),
+        halt_s=settings.halt_s,
         session_hours=settings.session_hours,
         rate_limit_per_s=settings.rate_limit_per_s,
         login_limit_per_minute=settings.login_limit_per_minute,
@@ -68,43 +64,36 @@ def api_config(settings: ApiSettings) -> ApiConfig:
     )
 
 
-def solvency_check(settings: ApiSettings, reads: Pool, chain: EvmNode) -> SolvencyCheck:
-    """The workers' own proof, over the read-only pool: these books cannot be written to, whatever is called."""
-    books = Books(reads)
-    fees = FeePolicy(max_fee_cap=0, priority=0)
-    custody = CustodyActivities(
-        chain,
-        CustodyStore(books, settings.arbitrum_chain_id, 0),
-        TransactionStore(books, fees),
-        JobStore(books),
-        fees,
-        token=settings.usdc_contract_address.lower(),
-        wallets={
-            "hot": settings.hot_wallet_address.lower(),
-            "gas": settings.gas_wallet_address.lower(),
-            "cold": settings.cold_wallet_address.lower(),
-        },
-        levels={},
-    )
-    return custody.solvency
-
-
 async def _report_unknown(source: str, kind: str, reason: str, payload: Any) -> None:
     """Workers keep such answers in quarantine; this process only reads, so it tells the log."""
     log.warning("unknown_answer", source=source, kind=kind, reason=reason)
 
 
-async def _temporal(settings: ApiSettings, *, tracing: bool) -> Client:
+def _codec(settings: ApiSettings) -> EncryptionCodec | None:
+    """The codec of PAYLOAD_KEYS; None while they are empty."""
+    keys = settings.payload_keys.get_secret_value()
+    if not keys:
+        return None
+    from workflows.codec import codec_from_keys  # loads the ciphers only where payloads are encrypted
+
+    return codec_from_keys(keys)
+
+
+def _codec_server(codec: EncryptionCodec | None) -> PayloadCodec | None:
+    if codec is None:
+        return None
+    from workflows.codec import CodecServer
+
+    return CodecServer(codec)
+
+
+async def _temporal(settings: ApiSettings, codec: EncryptionCodec | None, *, tracing: bool) -> Client:
     """A client that connects with its first call, so that the API starts while Temporal is away."""
-    codec, interceptors = None, list[Interceptor]()
+    interceptors = list[Interceptor]()
     if tracing:
         from temporalio.contrib.opentelemetry import TracingInterceptor  # 6 MB that most installations do not need
 
         interceptors.append(TracingInterceptor())
-    if keys := settings.payload_keys.get_secret_value():
-        from workflows.codec import codec_from_keys  # loads the ciphers only where payloads are encrypted
-
-        codec = codec_from_keys(keys)
     return await temporal.connect(
         settings.temporal_address,
         settings.temporal_namespace,
@@ -124,7 +113,8 @@ async def build(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Lite
     reads = make_pool(dsn, size=settings.database_pool_size, name="api-reads", read_only=True)
     writes = make_pool(dsn, size=max(2, settings.database_pool_size), name="api-writes")
     tracing = telemetry.configure_tracing(settings.otlp_endpoint, "holdfast-api")
-    client = await _temporal(settings, tracing=tracing)
+    codec = _codec(settings)
+    client = await _temporal(settings, codec, tracing=tracing)
     chain = EvmNode.connect(
         [settings.arbitrum_rpc_url, settings.arbitrum_rpc_fallback_url],
         chain_id=settings.arbitrum_chain_id,
@@ -139,7 +129,9 @@ async def build(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Lite
         database_url=dsn,
         processes=Processes(client),
         addresses=HdAddresses(settings.deposit_xpub),
-        solvency=solvency_check(settings, reads, chain),
+        # the workers' own proof, over the read-only pool: these books cannot be written to, whatever is called
+        solvency=make_solvency(settings, Books(reads), chain).solvency,
+        codec=_codec_server(codec),
     )
     return create_app(deps)
 

@@ -7,15 +7,20 @@ default. Process roles differ in what they may hold: only `SignerSettings` knows
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from domain.exchange.assets import AssetDefaults, exactly
+from domain.exchange.curve import K_DECIMALS
 from domain.exchange.deposits import DepositPolicy, Tier
 from domain.exchange.fees import FeePolicy
+from domain.exchange.vesting import LpPolicy, parse_steps
 from domain.exchange.withdrawals import WithdrawalPolicy
+from domain.shared.money import USDC_DECIMALS
 
 MAINNETS = frozenset({1, 137, 42161})
 
@@ -49,7 +54,9 @@ class Settings(BaseSettings):
     temporal_namespace: str = Field("default", description="Temporal namespace.")
     temporal_tls: bool = Field(False, description="TLS to Temporal (Temporal Cloud needs it).")
     temporal_api_key: SecretStr | None = Field(None, description="API key for Temporal Cloud.")
-    temporal_ui_url: str = Field("http://127.0.0.1:8233", description="Temporal UI, for links.")
+    temporal_ui_url: str = Field(
+        "http://127.0.0.1:8233", description="Temporal UI, for links; its pages may call the codec routes."
+    )
     payload_keys: SecretStr = Field(
         SecretStr(""), description="id:base64 AES-256 keys, comma separated, newest first; empty: payloads in clear."
     )
@@ -79,6 +86,32 @@ class Settings(BaseSettings):
         None, description="How long a new destination waits. Default 86,400 in production, 0 in profile local."
     )
 
+    default_swap_fee: Decimal = Field(Decimal("0.005"), ge=0, description="Fee of a new asset, as a fraction.")
+    platform_fee_percent: int = Field(10, ge=0, le=100, description="The platform's part of a fee; LPs get the rest.")
+    soft_cap_default: Decimal = Field(Decimal(2500), gt=0, description="Soft cap of a new asset, USDC.")
+    hard_cap_default: Decimal = Field(Decimal(25000), gt=0, description="Hard cap of a new asset, USDC.")
+    default_p0: Decimal = Field(Decimal(1), gt=0, description="Start price of a new asset, USDC.")
+    default_k: Decimal = Field(Decimal("0.01"), ge=0, description="Slope of a new asset, USDC per share squared.")
+    funding_days_default: int = Field(7, ge=1, le=90, description="Days until the deadline of a funding round.")
+    market_engines: int = Field(2, ge=1, le=64, description="Engines the assets are spread over.")
+    lp_vesting: str = Field(
+        "7:2500,30:5000,90:7500,180:10000", description="LP vesting: days since the contribution, basis points."
+    )
+    lp_pool_daily_bps: int = Field(1_000, ge=1, le=10_000, description="Part of a pool that may leave in 24 hours.")
+    lp_instant_bps: int = Field(2_500, ge=0, le=10_000, description="Part of what has vested that is paid at once.")
+    lp_queue_s: int = Field(86_400, ge=0, description="How long a queued LP withdrawal waits at least.")
+    halt_s: int = Field(300, ge=1, description="How long the circuit breaker halts an asset.")
+    default_ema_beta: Decimal = Field(Decimal("0.2"), gt=0, le=1, description="How far one signal moves F.")
+    default_v0: Decimal = Field(Decimal(1000), gt=0, description="USDC in 5 minutes that halve the doubt in M.")
+    fundamental_decay_bps: int = Field(0, ge=0, le=10_000, description="How far F moves to M an hour; 0: never.")
+    tick_heartbeat_s: int = Field(60, ge=1, description="A tick is written when the last one is older.")
+    oracle_interval_s: int = Field(600, ge=1, description="How often an asset's signal is refreshed.")
+    oracle_degraded_s: int = Field(3_600, ge=1, description="How long the market weighs 0.95 without a signal.")
+    oracle_delta_cap_bps: int = Field(500, ge=1, le=3_000, description="Largest move one signal may ask for.")
+    oracle_confidence_bps: int = Field(6_000, ge=0, le=10_000, description="Signals less certain are refused.")
+    oracle_daily_searches: int = Field(2_000, ge=0, description="Search calls a day, all assets.")
+    oracle_daily_analyses: int = Field(2_000, ge=0, description="Model calls a day, all assets.")
+
     @property
     def mainnet(self) -> bool:
         return self.arbitrum_chain_id in MAINNETS
@@ -96,6 +129,31 @@ class Settings(BaseSettings):
             token=self.usdc_contract_address.lower(),
             minimum_micros=self.deposit_minimum_micros,
             tiers=tuple(sorted(tiers, key=lambda tier: tier.from_micros)),
+        )
+
+    @field_validator("lp_vesting")
+    @classmethod
+    def _vesting_table(cls, value: str) -> str:
+        parse_steps(value)
+        return value
+
+    def lp_policy(self) -> LpPolicy:
+        return LpPolicy(
+            steps=parse_steps(self.lp_vesting),
+            instant_bps=self.lp_instant_bps,
+            pool_daily_bps=self.lp_pool_daily_bps,
+            queue_s=self.lp_queue_s,
+        )
+
+    def asset_defaults(self) -> AssetDefaults:
+        return AssetDefaults(
+            p0_micros=exactly(self.default_p0, USDC_DECIMALS),
+            k_atto=exactly(self.default_k, K_DECIMALS),
+            soft_cap_micros=exactly(self.soft_cap_default, USDC_DECIMALS),
+            hard_cap_micros=exactly(self.hard_cap_default, USDC_DECIMALS),
+            fee_bps=exactly(self.default_swap_fee, 4),
+            lp_part_bps=(100 - self.platform_fee_percent) * 100,
+            funding_days=self.funding_days_default,
         )
 
     def withdrawal_policy(self) -> WithdrawalPolicy:
@@ -159,11 +217,35 @@ class WorkerSettings(Settings):
     hot_wallet_ceiling_micros: int = Field(50_000_000_000, description="Alert when it holds more: move it to cold.")
     sweep_minimum_micros: int = Field(10_000_000, description="Smallest balance worth a periodic sweep.")
     custody_interval_s: int = Field(600, ge=1, description="How often custody upkeep runs.")
+    deposit_overdue_s: int = Field(
+        900,
+        ge=1,
+        description="A deposit deep enough and not credited for so long raises an alert; one hour more "
+        "where a tag is required too.",
+    )
+    tick_days: int = Field(400, ge=2, description="How long price ticks are kept.")
     check_interval_s: int = Field(60, ge=1, description="How often solvency and the ledger are checked.")
     funds_retry_s: int = Field(5, ge=1, description="How often a withdrawal short of funds looks again.")
     replace_after_s: int = Field(25, ge=1, description="A transaction not mined by then is replaced.")
     max_fee_cap_wei: int = Field(10 * 10**9, description="No attempt offers more per unit of gas.")
     priority_fee_wei: int = Field(0, ge=0, description="Tip per unit of gas; Arbitrum needs none.")
+
+    serper_api_key: SecretStr = Field(SecretStr(""), description="Key of the web search; empty: no oracle.")
+    serper_base_url: str = Field("https://google.serper.dev", description="Web search: …/search is appended.")
+    openai_base_url: str = Field(
+        "", description="Any OpenAI-compatible endpoint, as https://host/v1; empty: Hugging Face is asked."
+    )
+    openai_api_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
+    openai_model: str = Field("gpt-4o-mini", description="Its model; one that gives structured output.")
+    huggingface_api_url: str = Field(
+        "https://api-inference.huggingface.co/models/google/flan-t5-base",
+        description="Hugging Face inference of one model.",
+    )
+    huggingface_api_key: SecretStr = Field(
+        SecretStr(""), description="Its key; without it and without OPENAI_BASE_URL there is no oracle."
+    )
+    oracle_min_hosts: int = Field(2, ge=1, le=10, description="Different sites that must stand behind a signal.")
+    oracle_at_once: int = Field(4, ge=1, le=100, description="Assets that one round refreshes at the same time.")
 
     backup_key: SecretStr = Field(SecretStr(""), description="base64 of 32 bytes; backups are encrypted with it.")
     data_dir: str = Field(

@@ -21,9 +21,9 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-import composition
 import telemetry
-from composition import Parts, Queue
+from composition.parts import Parts, connect, open_parts
+from composition.queues import Queue, build_queues, wanted_schedules
 from domain.shared.processes import QUEUES
 from settings import SignerSettings, WorkerSettings, load_file_secrets
 from workflows import singletons
@@ -97,17 +97,18 @@ async def run(names: list[str]) -> int:
     )
     async with contextlib.AsyncExitStack() as stack:
         stop = await stack.enter_async_context(stop_signal())
-        client = await composition.connect(settings, runtime, [TracingInterceptor()] if tracing else [])
-        parts = await stack.enter_async_context(composition.parts(settings, client, "-".join(names)))
-        queues = composition.queues(settings, parts, names)
+        client = await connect(settings, runtime, [TracingInterceptor()] if tracing else [])
+        parts = await stack.enter_async_context(open_parts(settings, client, "-".join(names)))
+        queues = build_queues(settings, parts, names)
         workers = [build_worker(client, name, queue, settings, parts) for name, queue in queues.items()]
         health = WorkerHealth(core_port, list(queues))
         await stack.enter_async_context(health.serve(settings.metrics_host, settings.metrics_port))
         for worker in workers:
             await stack.enter_async_context(worker)
         if not signing:
-            listed = composition.wanted_schedules(settings)
-            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names)
+            listed = wanted_schedules(settings)
+            engines = settings.market_engines
+            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names, engines=engines)
         log.info("worker_started", queues=names)
         await stop.wait()
         log.info("worker_stopping", queues=names)

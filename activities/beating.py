@@ -15,13 +15,13 @@ BEAT_S = 0.5
 
 
 @asynccontextmanager
-async def beating() -> AsyncIterator[None]:
+async def beating(every_s: float = BEAT_S) -> AsyncIterator[None]:
     """Beat in the background while the block runs; Temporal retries elsewhere soon after the beats stop."""
 
     async def beat() -> None:
         while True:
             activity.heartbeat()
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(every_s)
 
     task = asyncio.create_task(beat())
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -15,34 +15,59 @@ from litestar.utils import normalize_path
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from api import docs
-from api.accounts import accounts, keys, sessions
+from api.accounts import accounts, keys, sessions, statements
 from api.deps import Deps
 from api.dispatch import Dispatch
 from api.events import stream, webhooks
 from api.events.hub import Hub
-from api.exchange import deposits, requests, withdrawals
+from api.exchange import (
+    assets,
+    contributions,
+    deposits,
+    fee_claims,
+    halts,
+    lp,
+    positions,
+    prices,
+    quotes,
+    requests,
+    signals,
+    trades,
+    withdrawals,
+)
+from api.exchange.desk import OrderDesk
 from api.http.auth import Authenticator, principal_of
 from api.http.edge import Edge, RequestMetrics
 from api.http.paging import Cursors
 from api.http.problems import handlers
 from api.http.strict import StrictRequest
 from api.operations import routes as operations
-from api.system import acts, health, state
+from api.system import acts, codec, corrections, health, state
 
 ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     health.health, health.ready, health.metrics,
     state.status, state.invariants, state.audit_log, state.problem_list, state.problem,
     acts.controls, acts.set_control, acts.alerts, acts.resolve_alert, acts.quarantine, acts.replay, acts.discard,
+    codec.decode, codec.encode,
     operations.list_operations, operations.read, operations.cancel, operations.retry,
     stream.follow,
     webhooks.create, webhooks.list_webhooks, webhooks.read, webhooks.remove, webhooks.list_deliveries,
-    webhooks.redeliver,
+    webhooks.read_delivery, webhooks.redeliver,
     accounts.create, accounts.list_accounts, accounts.read, accounts.balances, accounts.ledger,
+    statements.statement,
     keys.create, keys.list_keys, keys.revoke,
     sessions.login, sessions.logout, sessions.session,
     deposits.deposit_address, deposits.rotate, deposits.list_deposits, deposits.read_deposit,
+    corrections.create, corrections.list_corrections, corrections.read, corrections.approve, corrections.reject,
     requests.create, withdrawals.list_withdrawals, withdrawals.read, withdrawals.approve, withdrawals.reject,
     withdrawals.cancel,
+    assets.create, assets.list_assets, assets.read, quotes.quote, trades.create, trades.list_trades, trades.read,
+    positions.list_positions,
+    contributions.create, contributions.list_contributions, contributions.read, contributions.cancel_funding,
+    lp.create_withdrawal, lp.list_withdrawals, lp.read_withdrawal, lp.cancel_withdrawal, lp.list_positions,
+    fee_claims.create_claim, fee_claims.list_claims, fee_claims.read_claim,
+    signals.list_signals, signals.read_signal, signals.refresh_signal,
+    prices.list_ticks, halts.list_halts, halts.halt, halts.extend_halt, halts.resume,
     docs.document, docs.page, docs.asset,
 )  # fmt: skip
 
@@ -65,6 +90,28 @@ def _allowed(app: Litestar, path: str) -> str | None:
     return None
 
 
+def _living(
+    deps: Deps, hub: Hub, dispatch: Dispatch, desk: OrderDesk
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Opens at start what the app needs, closes it at the end: what hands over work before what carries it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        await deps.reads.open(wait=False)
+        await deps.writes.open(wait=False)
+        hub.start()
+        try:
+            yield
+        finally:
+            await desk.stop()
+            await hub.stop()
+            await dispatch.stop()
+            await deps.reads.close()
+            await deps.writes.close()
+
+    return lifespan
+
+
 def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] = ()) -> Litestar:
     """The ASGI application. Its lifespan opens and closes the pools and the one LISTEN connection.
 
@@ -76,19 +123,7 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
     metrics = RequestMetrics(registry)
     hub = Hub(deps.database_url)
     dispatch = Dispatch(deps.processes, deps.writes)
-
-    @asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        await deps.reads.open(wait=False)
-        await deps.writes.open(wait=False)
-        hub.start()
-        try:
-            yield
-        finally:
-            await hub.stop()
-            await dispatch.stop()
-            await deps.reads.close()
-            await deps.writes.close()
+    desk = OrderDesk(deps, hub)
 
     app = Litestar(
         route_handlers=[*ROUTES, *more_routes],
@@ -101,7 +136,7 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
             "principal": Provide(principal_of, sync_to_thread=False),
         },
         exception_handlers=handlers(),
-        lifespan=[lifespan],
+        lifespan=[_living(deps, hub, dispatch, desk)],
         openapi_config=docs.config(deps.config.version),
         request_max_body_size=deps.config.max_body_bytes,
         request_class=StrictRequest,
@@ -112,5 +147,6 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
     app.state.authenticator = Authenticator(deps)
     app.state.cursors = Cursors(deps.config.session_secret)
     app.state.hub = hub
+    app.state.desk = desk
     app.asgi_handler = Edge(app.asgi_handler, deps.config, metrics, partial(_allowed, app))
     return app

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from domain.exchange.assets import AssetDefaults
 from domain.exchange.custody import Solvency
+from domain.exchange.vesting import LpPolicy
 from domain.exchange.withdrawals import WithdrawalPolicy
 from gateways.protocols import EvmAddresses
 from storage.database import Pool
@@ -16,6 +18,14 @@ class SolvencyCheck(Protocol):
     """Custody against liabilities at one block. Raises Unavailable when the chain does not answer."""
 
     async def __call__(self) -> Solvency: ...
+
+
+class PayloadCodec(Protocol):
+    """Encrypts and decrypts payloads in Temporal's JSON form. Raises Rejected malformed_request."""
+
+    async def encode(self, body: bytes) -> bytes: ...
+
+    async def decode(self, body: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,10 @@ class ApiConfig:
     withdrawal_policy: WithdrawalPolicy
     temporal_ui_url: str
     temporal_namespace: str
+    asset_defaults: AssetDefaults = field(default_factory=AssetDefaults)
+    lp_policy: LpPolicy = field(default_factory=LpPolicy)
+    halt_s: int = 300
+    """How long an operator's halt lasts that does not say."""
     session_hours: int = 12
     rate_limit_per_s: int = 1_000
     login_limit_per_minute: int = 10
@@ -60,3 +74,5 @@ class Deps:
     processes: Processes
     addresses: EvmAddresses
     solvency: SolvencyCheck
+    codec: PayloadCodec | None = None
+    """Over PAYLOAD_KEYS; None: payloads are in clear."""

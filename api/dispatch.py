@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import structlog
 
-from api.connecting import connecting
-from domain.shared.errors import Unavailable
+from domain.shared.errors import Rejected, Unavailable
 from storage.database import Pool
-from storage.intents.withdrawals import Opened, mark_dispatched
+from storage.intents.opened import Opened, mark_dispatched
 from workflows.client import Processes
 
 _AT_ONCE: Final = 100
 """While Temporal is away starts pile up; beyond this many the dispatcher alone does it."""
+_TRIES: Final = 3
+Act = Callable[[], Coroutine[Any, Any, None]]
 _log = structlog.get_logger("api.dispatch")
 
 
@@ -28,11 +30,30 @@ class Dispatch:
 
     def soon(self, kind: str, opened: Opened) -> None:
         """Start the process of a committed intent, unless too many starts are waiting already."""
+        self._run(lambda: self._start(kind, opened))
+
+    def later(self, act: Act, subject: str) -> None:
+        """Hand a committed intent to a process that runs already; what fails here, upkeep repeats."""
+        self._run(lambda: self._hand_over(act, subject))
+
+    def _run(self, act: Act) -> None:
         if len(self._tasks) >= _AT_ONCE:
             return
-        task = asyncio.create_task(self._start(kind, opened))
+        task = asyncio.create_task(act())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _hand_over(self, act: Act, subject: str) -> None:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                await act()
+                break
+            except (Rejected, Unavailable) as error:
+                again = error.code in ("unavailable", "temporal_unavailable") and attempt < _TRIES
+                _log.warning("left_to_upkeep" if not again else "asked_again", subject=subject, code=error.code)
+                if not again:
+                    break
+            await asyncio.sleep(0.2 * attempt)
 
     async def _start(self, kind: str, opened: Opened) -> None:
         try:
@@ -42,15 +63,14 @@ class Dispatch:
 
     async def now(self, kind: str, opened: Opened) -> None:
         """Start the process and note it. Raises Unavailable."""
-        with connecting():
-            await self._processes.start(
-                kind,
-                opened.withdrawal_id,
-                opened.workflow_id,
-                opened.summary,
-                operation_id=opened.operation_id,
-                account_id=opened.account_id,
-            )
+        await self._processes.start(
+            kind,
+            opened.subject_id,
+            opened.workflow_id,
+            opened.summary,
+            operation_id=opened.operation_id,
+            account_id=opened.account_id,
+        )
         await mark_dispatched(self._writes, opened.operation_id)
 
     async def stop(self) -> None:

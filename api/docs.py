@@ -44,7 +44,20 @@ _KEY_HEADER: Final = {
     "description": "Unique per intent; the same key and body give the same answer for 7 days.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-_REQUIRED_KEY: Final = frozenset({("/api/exchange/withdrawals", "post")})
+_NEEDS_KEY: Final = frozenset(
+    {
+        "/api/exchange/withdrawals",
+        "/api/exchange/assets",
+        "/api/exchange/assets/{asset_id}/contributions",
+        "/api/exchange/assets/{asset_id}/halt",
+        "/api/exchange/assets/{asset_id}/refresh-signal",
+        "/api/exchange/trades",
+        "/api/exchange/lp-withdrawals",
+        "/api/exchange/lp-fee-claims",
+        "/api/system/corrections",
+    }
+)
+"""POST there moves money or starts a process."""
 
 
 def _nobody(_connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -76,7 +89,7 @@ def config(version: str) -> OpenAPIConfig:
             )
         ],
         tags=[Tag(name=name) for name in ("System", "Operations", "Events", "Webhooks", "Accounts", "Sessions",
-                                          "Exchange: custody")],
+                                          "Exchange: custody", "Exchange: market")],
     )  # fmt: skip
 
 
@@ -126,7 +139,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], handler: HTTPRo
             body["content"]["application/json"]["example"] = opt["request_example"]
         body["required"] = not _optional_body(body)
     if "409" in operation["responses"] and "idempotency_in_flight" in operation["responses"]["409"]["description"]:
-        operation.setdefault("parameters", []).append(_KEY_HEADER | {"required": (path, method) in _REQUIRED_KEY})
+        needed = method == "post" and path in _NEEDS_KEY
+        operation.setdefault("parameters", []).append(_KEY_HEADER | {"required": needed})
 
 
 def _optional_body(body: dict[str, Any]) -> bool:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-NAMES = ("ledger_transfers", "deposit_credit_lateness", "pending_deposits", "api_reads", "idle_memory")
+NAMES = (
+    "ledger_transfers",
+    "deposit_credit_lateness",
+    "pending_deposits",
+    "api_reads",
+    "hot_curve",
+    "spread_assets",
+    "engine_takeover",
+    "trade_http",
+    "idle_memory",
+)
 
 if __name__ == "__main__":
     print("\n".join(NAMES))

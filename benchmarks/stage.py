@@ -16,9 +16,9 @@ from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 from temporalio.client import Client
 
-import composition
 import worker
-from composition import Parts
+from composition.parts import Parts, connect, open_parts
+from composition.queues import build_queues
 from gateways.evm.addresses import HdAddresses
 from localnet.running import RunningEvm, RunningPostgres, RunningTemporal
 from settings import WorkerSettings
@@ -109,15 +109,15 @@ class Stage:
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[tuple[Client, Parts]]:
-        client = await composition.connect(self.settings)
-        async with composition.parts(self.settings, client, "bench") as opened:
+        client = await connect(self.settings)
+        async with open_parts(self.settings, client, "bench") as opened:
             yield client, opened
 
     @asynccontextmanager
     async def workers(self, client: Client, parts: Parts, *names: str) -> AsyncIterator[None]:
         """Our workers as worker.py builds them, in this process, and the processes there is one of."""
         async with contextlib.AsyncExitStack() as stack:
-            for name, queue in composition.queues(self.settings, parts, list(names)).items():
+            for name, queue in build_queues(self.settings, parts, list(names)).items():
                 await stack.enter_async_context(worker.build_worker(client, name, queue, self.settings, parts))
             await ensure(client, CHAIN_ID, [], list(names))
             yield

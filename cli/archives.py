@@ -16,7 +16,7 @@ from cli.output import Json, Yes, agreed, out, print_json, progress, table
 from domain.shared.errors import Broken, Rejected, Unavailable
 
 if TYPE_CHECKING:
-    from composition import Parts
+    from composition.parts import Parts
     from domain.operations.messages import Manifest
     from gateways.backup import Vault
 
@@ -50,7 +50,7 @@ def backup(
 
 async def _backup(parts: Parts, wait_s: int) -> dict[str, Any]:
     from storage import operator
-    from storage.intents.withdrawals import mark_dispatched
+    from storage.intents.opened import mark_dispatched
 
     operation = await operator.open_backup(parts.pool, principal(), STEPS)
     await parts.processes.start(

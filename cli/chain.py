@@ -14,12 +14,14 @@ from cli.output import Json, Yes, agreed, out, print_json, progress, table
 from domain.shared.errors import Broken, Failure, Rejected, Unavailable
 
 if TYPE_CHECKING:
-    from composition import Parts
+    from composition.parts import Parts
     from domain.exchange.messages import BlockRef
     from settings import WorkerSettings
     from storage.operator import ChainState
 
-app = typer.Typer(help="The chain as the scanner sees it: status, resume after a halt, rescan.", no_args_is_help=True)
+app = typer.Typer(
+    help="The chain as the scanner sees it: status, resume, rescan; our wallets and their nonces.", no_args_is_help=True
+)
 
 
 @app.command()
@@ -133,10 +135,11 @@ class Fork(NamedTuple):
 
 async def _fork(parts: Parts, found: WorkerSettings, state: ChainState) -> Fork | None:
     """Would the scanner halt again? It does when the common ancestor lies below the finalized block it has seen."""
+    from composition.custody import wallets
     from domain.exchange.deposits import common_ancestor
     from storage.exchange.chain import ChainStore
 
-    store = ChainStore(parts.books, found.arbitrum_chain_id, found.deposit_policy(), found.hot_wallet_address.lower())
+    store = ChainStore(parts.books, found.arbitrum_chain_id, found.deposit_policy(), wallets(found))
     seen = await store.recent_blocks()
     head = (await parts.chain.head()).latest.number
     if not seen:

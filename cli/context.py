@@ -19,7 +19,7 @@ from domain.shared.errors import Unavailable
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from composition import Parts
+    from composition.parts import Parts
     from settings import WorkerSettings
     from storage.database import Pool
 
@@ -168,10 +168,10 @@ async def database(dsn: str, *, read_only: bool = False) -> AsyncIterator[Pool]:
 
 async def temporal(found: WorkerSettings, *, lazy: bool = False) -> Client:
     """The Temporal client with the house's converter. Raises: Usage for PAYLOAD_KEYS that cannot be read."""
-    import composition
+    from composition.parts import connect
 
     try:
-        return await composition.connect(found, lazy=lazy)
+        return await connect(found, lazy=lazy)
     except ValueError as error:
         raise Usage(str(error)) from error
 
@@ -179,9 +179,9 @@ async def temporal(found: WorkerSettings, *, lazy: bool = False) -> Client:
 @asynccontextmanager
 async def opened(found: WorkerSettings) -> AsyncIterator[Parts]:
     """Books, chain and processes, as a worker has them. Temporal is connected to by the first call that needs it."""
-    import composition
+    from composition.parts import open_parts
 
     await check_database(found.database_url.get_secret_value())
     client = await temporal(found, lazy=True)
-    async with composition.parts(found.model_copy(update={"database_pool_size": 2}), client, "cli") as parts:
+    async with open_parts(found.model_copy(update={"database_pool_size": 2}), client, "cli") as parts:
         yield parts

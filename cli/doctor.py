@@ -79,7 +79,7 @@ def _no_settings(error: Exception, data_dir: Path | None) -> Finding:
 
 
 async def _books(found: WorkerSettings) -> list[Finding]:
-    from cli.checks import books
+    from cli.checks import books, market
 
     dsn = found.database_url.get_secret_value()
     first = await finding("postgres", books.reachable(dsn), POSTGRES)
@@ -95,6 +95,8 @@ async def _books(found: WorkerSettings) -> list[Finding]:
             ("ledger", books.ledger(pool)),
             ("alerts", books.alerts(pool)),
             ("scanner", books.scanner(pool, found.arbitrum_chain_id)),
+            ("market engines", market.engines(pool, found.market_engines)),
+            ("assets", market.prices(pool)),
             ("deposit addresses", books.addresses(pool, found)),
             ("backup", books.backups(pool, found)),
         ]

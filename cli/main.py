@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import archives, chain, doctor, keys, ledger, programs, schedules, stuck, withdrawals
+from cli import archives, chain, doctor, keys, ledger, programs, schedules, stuck, wallets, withdrawals
 from cli.failures import BROKEN, INTERRUPTED, Cli
 from cli.migrate import migrate
 from cli.up import up
@@ -30,6 +30,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(stuck.app, name="workflows")
 app.add_typer(chain.app, name="chain")
+chain.app.command("wallets")(wallets.wallets)
+chain.app.command("resume-wallet")(wallets.resume_wallet)
 app.command("backfill")(chain.backfill)
 app.add_typer(withdrawals.app, name="withdrawals")
 app.command("backup")(archives.backup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Periodic work: compare the list in code with Temporal, apply it.", no_args_is_help=True)
 
 
+Prune = Annotated[
+    bool, typer.Option("--prune", help="Delete also the backup schedules when BACKUP_DIR is not set here.")
+]
+
+
 @app.command()
-def diff(as_json: Json = False, data_dir: DataDir = None) -> None:
+def diff(prune: Prune = False, as_json: Json = False, data_dir: DataDir = None) -> None:
     """What `apply` would change, and which schedules are paused."""
-    found = context.run(lambda: _diff(context.settings(data_dir)))
+    found = context.run(lambda: _diff(context.settings(data_dir), prune=prune))
     if as_json:
         print_json({"changes": found})
     else:
@@ -27,19 +32,19 @@ def diff(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @app.command()
-def apply(yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> None:
+def apply(yes: Yes = False, prune: Prune = False, as_json: Json = False, data_dir: DataDir = None) -> None:
     """Create, update and delete schedules; an operator's pause is kept."""
 
     async def act() -> None:
-        import composition
+        from composition.queues import wanted_schedules
         from workflows import schedules
 
         found = context.settings(data_dir)
-        plan = [line for line in await _diff(found) if not line.startswith("paused")]
+        plan = [line for line in await _diff(found, prune=prune) if not line.startswith("paused")]
         if plan and not agreed(yes, plan, as_json=as_json):
             return
-        listed = composition.wanted_schedules(found)
-        done = await schedules.reconcile(await context.temporal(found), listed) if plan else []
+        listed = wanted_schedules(found)
+        done = await schedules.reconcile(await context.temporal(found), listed, prune=prune) if plan else []
         if as_json:
             print_json({"changed": done})
         elif not plan:
@@ -48,8 +53,8 @@ def apply(yes: Yes = False, as_json: Json = False, data_dir: DataDir = None) -> 
     context.run(act)
 
 
-async def _diff(found: WorkerSettings) -> list[str]:
-    import composition
+async def _diff(found: WorkerSettings, *, prune: bool) -> list[str]:
+    from composition.queues import wanted_schedules
     from workflows import schedules
 
-    return await schedules.diff(await context.temporal(found), composition.wanted_schedules(found))
+    return await schedules.diff(await context.temporal(found), wanted_schedules(found), prune=prune)

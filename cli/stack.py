@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.outside import Misuse, Outside, from_environment
 from localnet.evm import CHAIN_ID, Evm
 from localnet.files import write_json
 from localnet.keys import StackSecrets, address_of, first_contract_of, load_or_create
@@ -23,17 +24,13 @@ from localnet.supervisor import Pids, StartError, Step, Supervisor
 from localnet.temporal import NAMESPACE, Temporal
 
 ROOT = Path(__file__).resolve().parents[1]
-REPLACEABLE = ("evm",)
+REPLACEABLE = ("evm", "llm", "search")
 PLURAL = ("api", "worker", "signer")
 
 # With --without evm these come from the environment of `up`, each also as NAME_FILE.
 CHAIN_NEEDED = ("ARBITRUM_RPC_URL", "USDC_CONTRACT_ADDRESS")
 CHAIN_OPTIONAL = ("ARBITRUM_WS_URL", "ARBITRUM_RPC_FALLBACK_URL", "DEPOSIT_XPUB", "COLD_WALLET_ADDRESS")
 WALLETS = ("HOT_WALLET", "GAS_WALLET")
-
-
-class Misuse(Exception):
-    """The command line or the environment does not fit; nothing was started."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,7 @@ class Stack:
         if "evm" not in self.without:
             self.evm = Evm(self.directory / "evm", self.ports.take("evm"))
         self.sink = WebhookSink(self.ports.take("webhook-sink"))
+        self.outside = Outside(self.without, self.ports)
         self._chain = self._external_chain() if self.evm is None else self._local_chain(self.evm)
         self.usdc_address = self._chain["USDC_CONTRACT_ADDRESS"]
 
@@ -93,6 +91,9 @@ class Stack:
         supervisor.add(self.temporal.child(self._log("temporal")))
         supervisor.add(Step(name="retention", run=self.temporal.set_retention, needs=("temporal",)))
         needs: tuple[str, ...] = ("retention", "tables")
+        for upstreams in self.outside.child(self._log("upstreams")):
+            supervisor.add(upstreams)
+            needs = (*needs, upstreams.name)
         if self.evm is not None:
             self.evm.on_full = self._compact_chain
             supervisor.add(self.evm.child(self._log("evm")))
@@ -100,8 +101,9 @@ class Stack:
             needs = (*needs, "chain")
         supervisor.add(Step(name="tables", run=self._migrate, needs=("postgres",)))
         supervisor.add(Step(name="admin key", run=self._bootstrap, needs=("tables",)))
+        asking = {**self.outside.env, **self._worker_env()}
         for number in range(1, self.workers + 1):
-            supervisor.add(self._worker(f"worker-{number}", "worker", self.programs.worker, self._worker_env(), needs))
+            supervisor.add(self._worker(f"worker-{number}", "worker", self.programs.worker, asking, needs))
         supervisor.add(self._worker("signer", "signer", self.programs.signer, self._signer_env(), needs))
         supervisor.add(self._api((*needs, "admin key")))
 
@@ -133,7 +135,7 @@ class Stack:
                 "usdc_address": self.usdc_address,
                 "faucet_private_key": self.secrets.faucet_private_key,
             }
-        value["upstreams"] = {"webhook_sink_url": self.sink.url}
+        value["upstreams"] = {**self.outside.urls, "webhook_sink_url": self.sink.url}
         numbers: dict[str, Any] = {"supervisor": os.getpid()}
         for group, found in pids.items():
             numbers[group] = found if group in PLURAL else found[0]
@@ -275,11 +277,3 @@ class Stack:
 
     def _compact_chain(self) -> None:
         self._compaction = asyncio.get_running_loop().create_task(self.supervisor.restart("evm"))
-
-
-def from_environment(name: str) -> str:
-    """The value of NAME, else the content of the file NAME_FILE names, else nothing."""
-    if os.environ.get(name):
-        return os.environ[name]
-    file = os.environ.get(f"{name}_FILE")
-    return Path(file).read_text(encoding="utf-8").strip() if file else ""

@@ -15,7 +15,7 @@ from cli.output import Json, Yes, agreed, out, print_json, progress, table
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowExecutionDescription
 
-    from composition import Parts
+    from composition.parts import Parts
 
 app = typer.Typer(
     help="Processes that failed or wait for an operator: list them, let them go on.", no_args_is_help=True
@@ -110,7 +110,7 @@ async def _retry(parts: Parts, name: str, *, yes: bool, as_json: bool) -> None:
     from domain.shared.errors import Rejected
     from storage import operator
 
-    operation = await operator.operation_named(parts.pool, name)
+    operation = await operator.operation_named(parts.pool, name) or await operator.delivery_named(parts.pool, name)
     workflow_id = operation["workflow_id"] if operation else name
     run = await _describe(parts.processes.client, workflow_id)
     if run is None and operation is None:

@@ -26,14 +26,16 @@ def up(
     ] = DEFAULT_DIRECTORY,
     speed: Annotated[float, typer.Option(min=0.01, help="Factor for simulated market time (no effect yet).")] = 1.0,
     without: Annotated[
-        list[str] | None, typer.Option(help="Leave a local upstream out, its addresses come from the environment: evm.")
+        list[str] | None,
+        typer.Option(help="Leave local upstreams out, their addresses come from the environment: evm, llm, search."),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, an environment variable for the product's processes.")
     ] = None,
 ) -> None:
     """Start the embedded stack and keep it running until Ctrl-C."""
-    from cli.stack import REPLACEABLE, Misuse
+    from cli.outside import Misuse
+    from cli.stack import REPLACEABLE
     from localnet.evm import AnvilUnavailable
     from localnet.files import InUse
     from localnet.pg_binaries import PostgresUnavailable

@@ -13,7 +13,7 @@ from cli.output import Json, Yes, agreed, out, print_json, table
 from domain.shared.errors import Rejected
 
 if TYPE_CHECKING:
-    from composition import Parts
+    from composition.parts import Parts
     from domain.exchange.signing import SentTransaction
     from gateways.protocols import Receipt
     from settings import WorkerSettings

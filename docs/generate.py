@@ -1,6 +1,6 @@
 """Writes the reference pages that are read from the code: `python docs/generate.py` (`make docs`).
 
-`--check` writes nothing and exits 1 when a page is stale; tests/docs/test_documentation.py does the same.
+`--check` writes nothing and exits 1 when a page is stale; tests/docs/test_links_and_references.py does the same.
 """
 
 from __future__ import annotations

@@ -5,14 +5,16 @@ Whole numbers stay whole: NUMERIC is loaded as `int` (the schema has no fraction
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Json
 from psycopg.types.string import TextLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -24,12 +26,20 @@ Pool = AsyncConnectionPool[Connection]
 STATEMENT_TIMEOUT_MS = 5_000
 
 
+class WireJson(Json):
+    """A batch of rows as a JSON parameter. Whole numbers of more than 64 bits go as strings; Postgres reads both."""
+
+    def __init__(self, rows: Sequence[object]) -> None:
+        super().__init__(rows, msgspec.json.encode)
+
+
 class _WholeNumber(Loader):
     def load(self, data: Any) -> int:
         return int(bytes(data))
 
 
-async def _configure(connection: Connection) -> None:
+async def adapt(connection: Connection) -> None:
+    """Have a connection load whole numbers and ids as this house does."""
     connection.adapters.register_loader("numeric", _WholeNumber)
     connection.adapters.register_loader("uuid", TextLoader)
 
@@ -50,7 +60,7 @@ def make_pool(
         dsn,
         connection_class=AsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, "options": options, "application_name": f"holdfast-{name}"},
-        configure=_configure,
+        configure=adapt,
         min_size=1,
         max_size=size,
         timeout=5,
@@ -78,6 +88,16 @@ async def translated() -> AsyncIterator[None]:
         psycopg.errors.SerializationFailure,
     ) as error:
         raise Unavailable("database_unavailable", type(error).__name__) from error
+
+
+@asynccontextmanager
+async def pipelined(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction whose statements wait for no answer until one is fetched: BEGIN goes with the first, COMMIT with
+    the last. What the last ones say can be fetched after the block; when it raises, nothing was changed.
+    """
+    async with translated(), pool.connection() as connection:
+        async with connection.pipeline(), connection.transaction():
+            yield connection
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import LiteralString
+
 import uuid_utils
 from psycopg.types.json import Jsonb
 
@@ -60,21 +62,34 @@ async def raise_alert(
 
 async def resolve_alert(connection: Connection, code: str, subject: str, by: str) -> None:
     """Close the open alert of this code and subject, if there is one."""
+    await _resolve(connection, "code = %s AND subject = %s", [code, subject], by)
+
+
+async def resolve_alerts_about(connection: Connection, subject: str, by: str) -> None:
+    """Close every open alert of this subject: somebody has dealt with it."""
+    await _resolve(connection, "subject = %s", [subject], by)
+
+
+async def _resolve(connection: Connection, condition: LiteralString, values: list[str], by: str) -> None:
     cursor = await connection.execute(
-        """UPDATE platform.alerts SET resolved_at = clock_timestamp(), resolved_by = %s
-           WHERE code = %s AND subject = %s AND resolved_at IS NULL RETURNING id""",
-        [by, code, subject],
+        f"""UPDATE platform.alerts SET resolved_at = clock_timestamp(), resolved_by = %s
+            WHERE {condition} AND resolved_at IS NULL RETURNING code, subject""",
+        [by, *values],
     )
-    if await cursor.fetchone() is not None:
-        await emit(connection, Event(topic="system", type="alert_resolved", payload={"code": code, "subject": subject}))
+    for row in await cursor.fetchall():
+        payload: dict[str, str | int | bool | None] = {"code": row["code"], "subject": row["subject"]}
+        await emit(connection, Event(topic="system", type="alert_resolved", payload=payload))
 
 
 async def trip(connection: Connection, control: str, reason: str, by: str) -> None:
-    """Switch a control off (a kill switch), with audit. Switching on again is an operator's act."""
+    """Switch a control off (a kill switch), with audit; one nobody has touched counts as on. Switching on again is an
+    operator's act."""
     cursor = await connection.execute(
-        """UPDATE platform.controls SET enabled = false, reason = %s, changed_by = %s, changed_at = clock_timestamp()
-           WHERE name = %s AND enabled RETURNING name""",
-        [reason, by, control],
+        """INSERT INTO platform.controls AS c (name, enabled, reason, changed_by) VALUES (%s, false, %s, %s)
+           ON CONFLICT (name) DO UPDATE SET enabled = false, reason = excluded.reason,
+             changed_by = excluded.changed_by, changed_at = clock_timestamp()
+           WHERE c.enabled RETURNING name""",
+        [control, reason, by],
     )
     if await cursor.fetchone() is not None:
         await audit(connection, by, "control_off", control, reason=reason)

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict
 
 from storage.books import Books
-from storage.events import new_id, raise_alert
+from storage.events import new_id, raise_alert, resolve_alerts_about
 from storage.operations import set_operation
 
 
@@ -71,25 +71,41 @@ class JobStore:
             )
 
     async def quarantine(self, source: str, kind: str, reason: str, payload: Any) -> None:
-        """Keep what could not be understood, once per content; nothing is guessed, nothing is lost."""
+        """Keep what could not be understood, once per content; nothing is guessed, nothing is lost.
+
+        What comes again after an operator had it replayed is held again.
+        """
         text = json.dumps(payload, sort_keys=True, default=str)
         fingerprint = hashlib.sha256(f"{source}\0{kind}\0{text}".encode()).hexdigest()
         async with self.books.begin() as book:
             await book.connection.execute(
                 """INSERT INTO platform.quarantine (id, source, kind, fingerprint, reason, payload)
-                   VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING""",
+                   VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (source, fingerprint) DO UPDATE
+                     SET state = 'held', decided_by = NULL, decided_at = NULL, taken_up_at = NULL
+                     WHERE quarantine.state = 'replayed'""",
                 [new_id(), source, kind, fingerprint, reason, Jsonb(json.loads(text))],
             )
             await raise_alert(book.connection, "quarantined", source, f"{kind}: {reason}")
 
-    async def park(self, operation_id: str | None, code: str, detail: str) -> None:
-        """Show an operation as waiting for an operator and open its alert; with an empty code, as running again."""
+    async def park(self, workflow_id: str, operation_id: str | None, code: str, detail: str) -> None:
+        """Show an operation as waiting for an operator, and open the alert of its process."""
         async with self.books.begin() as book:
-            if code:
-                await set_operation(book.connection, operation_id, "needs_operator", f"{code}: {detail}", code)
-                await raise_alert(book.connection, code, operation_id or "", detail, critical=True)
-            else:
+            await set_operation(book.connection, operation_id, "needs_operator", f"{code}: {detail}", code)
+            await raise_alert(book.connection, code, workflow_id, detail, critical=True, operation_id=operation_id)
+
+    async def unpark(self, workflow_id: str, operation_id: str | None, detail: str) -> None:
+        """Show an operation as running again, unless its end was booked meanwhile. Its alerts are over.
+
+        If it fails again, they open again.
+        """
+        async with self.books.begin() as book:
+            waits = await book.connection.execute(
+                "SELECT 1 FROM platform.operations WHERE id = %s AND status = 'needs_operator' FOR UPDATE",
+                [operation_id],
+            )
+            if await waits.fetchone() is not None:
                 await set_operation(book.connection, operation_id, "running", detail)
+            await resolve_alerts_about(book.connection, workflow_id, "retry")
 
     async def alert(self, code: str, subject: str, detail: str, *, critical: bool = False) -> None:
         """Open an alert in a transaction of its own (for failures that rolled theirs back)."""

@@ -38,7 +38,8 @@ def upgrade(dsn: str) -> list[str]:
 
 
 def pending(dsn: str) -> list[str]:
-    """Revisions the code knows and the database lacks, oldest first."""
+    """Revisions the code knows and the database lacks, oldest first. A database that a newer release has migrated lacks
+    none: an older release runs on it."""
     source = engine(dsn)
     with source.connect() as connection:
         exists = connection.execute(text("SELECT to_regclass('platform.alembic_version')")).scalar()
@@ -49,4 +50,6 @@ def pending(dsn: str) -> list[str]:
             ).get_current_revision()
     source.dispose()
     script = ScriptDirectory.from_config(config())
+    if at is not None and at not in {r.revision for r in script.walk_revisions()}:
+        return []
     return [r.revision for r in reversed(list(script.iterate_revisions("head", at or "base")))]

@@ -24,9 +24,11 @@ ORDER BY 1 LIMIT 1
 # below zero in its old order, so that what is written from now on comes after it. Readers' positions move along.
 _SHIFT: Final = """
 WITH newest AS (SELECT greatest((SELECT max(xact) FROM platform.outbox),
-                                (SELECT max(after_xact) FROM platform.webhooks), 0) + 1 AS xact),
+                                (SELECT max(after_xact) FROM platform.webhooks),
+                                (SELECT max(after_xact) FROM platform.outbox_cursors), 0) + 1 AS xact),
   events AS (UPDATE platform.outbox SET xact = outbox.xact - newest.xact FROM newest RETURNING 1),
-  hooks AS (UPDATE platform.webhooks SET after_xact = after_xact - newest.xact FROM newest RETURNING 1)
+  hooks AS (UPDATE platform.webhooks SET after_xact = after_xact - newest.xact FROM newest RETURNING 1),
+  cursors AS (UPDATE platform.outbox_cursors SET after_xact = after_xact - newest.xact FROM newest RETURNING 1)
 SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM hooks) AS hooks
 """
 # The run that wrote this very backup is in it as running; it is over.

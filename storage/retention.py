@@ -13,16 +13,17 @@ RULES: Final[dict[str, LiteralString]] = {
     "idempotency_keys": """
         DELETE FROM platform.idempotency_keys WHERE ctid = ANY(ARRAY(
           SELECT ctid FROM platform.idempotency_keys WHERE created_at < clock_timestamp() - interval '7 days'
-          LIMIT %s FOR UPDATE SKIP LOCKED))""",
+          LIMIT %(limit)s FOR UPDATE SKIP LOCKED))""",
     "sessions": """
         DELETE FROM platform.sessions WHERE ctid = ANY(ARRAY(
-          SELECT ctid FROM platform.sessions WHERE expires_at < clock_timestamp() LIMIT %s FOR UPDATE SKIP LOCKED))""",
+          SELECT ctid FROM platform.sessions WHERE expires_at < clock_timestamp()
+          LIMIT %(limit)s FOR UPDATE SKIP LOCKED))""",
     "webhook_deliveries": """
         DELETE FROM platform.webhook_deliveries WHERE ctid = ANY(ARRAY(
           SELECT ctid FROM platform.webhook_deliveries
           WHERE status IN ('delivered', 'failed') AND created_at < clock_timestamp() - interval '30 days'
-          LIMIT %s FOR UPDATE SKIP LOCKED))""",
-    # an event stays as long as a webhook has not read it, or its delivery is under way
+          LIMIT %(limit)s FOR UPDATE SKIP LOCKED))""",
+    # an event stays as long as a webhook or another consumer has not read it, or its delivery is under way
     "outbox": """
         DELETE FROM platform.outbox WHERE ctid = ANY(ARRAY(
           SELECT o.ctid FROM platform.outbox o
@@ -31,19 +32,28 @@ RULES: Final[dict[str, LiteralString]] = {
                             WHERE w.deleted_at IS NULL AND (o.xact, o.id) > (w.after_xact, w.after_id))
             AND NOT EXISTS (SELECT 1 FROM platform.webhook_deliveries d
                             WHERE d.event_id = o.id AND d.status = 'pending')
-          LIMIT %s FOR UPDATE SKIP LOCKED))""",
+            AND NOT EXISTS (SELECT 1 FROM platform.outbox_cursors c WHERE (o.xact, o.id) > (c.after_xact, c.after_id))
+          LIMIT %(limit)s FOR UPDATE SKIP LOCKED))""",
+    "price_ticks": """
+        DELETE FROM exchange.price_ticks WHERE ctid = ANY(ARRAY(
+          SELECT p.ctid FROM exchange.assets a CROSS JOIN LATERAL (
+            SELECT ctid FROM exchange.price_ticks
+            WHERE asset_id = a.id AND ticked_at < clock_timestamp() - %(tick_days)s * interval '1 day'
+            LIMIT %(limit)s) p
+          LIMIT %(limit)s))""",
 }
 """In this order: deliveries before the events they are about."""
 
 
 class RetentionStore:
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, tick_days: int = 400) -> None:
         self.books = books
+        self.tick_days = tick_days
 
     async def delete_batch(self, rule: str, limit: int = BATCH) -> int:
         """One short transaction; returns how many rows went. Less than `limit`: there are no more."""
         async with self.books.begin() as book:
-            return (await book.connection.execute(RULES[rule], [limit])).rowcount
+            return (await book.connection.execute(RULES[rule], {"limit": limit, "tick_days": self.tick_days})).rowcount
 
     async def record(self, deleted: dict[str, int]) -> None:
         async with self.books.begin() as book:

@@ -8,19 +8,21 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from domain.operations.messages import RecordAttempt
+from domain.shared.events import PUBLIC_TOPICS
 from storage.books import Book, Books
 from storage.events import new_id, raise_alert, resolve_alert
 
 FAILING: Final = "webhook_failing"
 DELETED: Final = "the webhook was deleted"
+_PUBLIC: Final = sorted(PUBLIC_TOPICS)
 _LOCK: Final = "SELECT id FROM platform.webhooks WHERE deleted_at IS NULL ORDER BY id FOR UPDATE SKIP LOCKED"
 # Only rows older than every running transaction: a transaction that began early and commits late has a small `xact`,
 # and would be skipped by a reader that had gone past it. Locked rows are read by a statement of their own, so that the
 # positions are those of now.
 _NEXT: Final = """
 SELECT w.id AS webhook_id, o.xact, o.id AS event_id,
-  NOT a.disabled AND o.topic = ANY(w.topics) AND (a.role IN ('admin', 'operator') OR o.account_id = w.account_id)
-    IS TRUE AS wanted
+  NOT a.disabled AND o.topic = ANY(w.topics) AND (a.role IN ('admin', 'operator') OR o.account_id = w.account_id
+    OR (o.account_id IS NULL AND o.topic = ANY(%(public)s))) IS TRUE AS wanted
 FROM platform.webhooks w JOIN platform.accounts a ON a.id = w.account_id
 CROSS JOIN LATERAL (
   SELECT xact, id, topic, account_id FROM platform.outbox
@@ -78,7 +80,7 @@ class WebhookStore:
             locked = [row["id"] for row in await (await book.connection.execute(_LOCK)).fetchall()]
             if not locked:
                 return 0
-            cursor = await book.connection.execute(_NEXT, {"limit": limit, "webhooks": locked})
+            cursor = await book.connection.execute(_NEXT, {"limit": limit, "webhooks": locked, "public": _PUBLIC})
             rows = await cursor.fetchall()
             wanted = [row for row in rows if row["wanted"]]
             if wanted:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel
 from temporalio.client import Client, Interceptor, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -21,10 +23,12 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.shared.errors import Rejected, Unavailable
-from domain.shared.processes import PROCESSES, Start
+from domain.shared.processes import EXCHANGE, PROCESSES, Start
 from workflows import search
 
 Answer = TypeVar("Answer", bound=BaseModel)
+_AGAIN: Final = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+"""Also after a run that was cancelled, terminated or timed out."""
 
 
 def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
@@ -81,39 +85,82 @@ class Processes:
     ) -> None:
         """Start the process, or find it running or ended already: the id is its idempotency.
 
+        A kind with `again` gets a new run when the last one did not come to its end.
+
         Raises: Unavailable temporal_unavailable.
         """
         process = PROCESSES[kind]
         pairs = [SearchAttributePair(search.AREA, process.area)]
         if account_id:
             pairs.append(SearchAttributePair(search.ACCOUNT_ID, account_id))
-        try:
+        with _answering(), suppress(WorkflowAlreadyStartedError):
             await self.client.start_workflow(
                 process.workflow,
                 Start(subject_id=subject_id, operation_id=operation_id),
                 id=workflow_id,
                 task_queue=process.queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_AGAIN if process.again else WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=summary,
                 search_attributes=TypedSearchAttributes(pairs),
                 rpc_timeout=self.rpc_timeout,
                 task_timeout=timedelta(seconds=10),
             )
-        except WorkflowAlreadyStartedError:
-            return
-        except RPCError as error:
-            raise _unavailable(error) from error
 
     async def signal(self, workflow_id: str, name: str, argument: BaseModel) -> bool:
-        """Signal a process; False when no such process is running."""
+        """Signal a process; False when no such process is running.
+
+        Raises: Unavailable temporal_unavailable.
+        """
         try:
-            await self.client.get_workflow_handle(workflow_id).signal(name, argument, rpc_timeout=self.rpc_timeout)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise _unavailable(error) from error
+            with _answering():
+                await self.client.get_workflow_handle(workflow_id).signal(name, argument, rpc_timeout=self.rpc_timeout)
+        except _Unknown:
+            return False
         return True
+
+    async def wake(
+        self,
+        asset_id: str,
+        workflow: str,
+        workflow_id: str,
+        state: BaseModel,
+        name: str,
+        argument: BaseModel,
+        *,
+        summary: str,
+    ) -> None:
+        """Signal the one process of its kind that an asset has; there is none: start it with `state` and the signal.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        pairs = [SearchAttributePair(search.AREA, EXCHANGE), SearchAttributePair(search.ASSET_ID, asset_id)]
+        with _answering():
+            await self.client.start_workflow(
+                workflow,
+                state,
+                id=workflow_id,
+                task_queue=EXCHANGE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal=name,
+                start_signal_args=[argument],
+                static_summary=summary,
+                search_attributes=TypedSearchAttributes(pairs),
+                rpc_timeout=self.rpc_timeout,
+            )
+
+    async def state(self, workflow_id: str) -> str | None:
+        """How the newest run under this id stands (`running`, `completed`, `terminated` …); None: there is none.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        try:
+            with _answering():
+                run = await self.client.get_workflow_handle(workflow_id).describe(rpc_timeout=self.rpc_timeout)
+        except _Unknown:
+            return None
+        return run.status.name.lower() if run.status is not None else "unknown"
 
     async def update(
         self, workflow_id: str, name: str, argument: BaseModel, answer: type[Answer], *, update_id: str
@@ -125,9 +172,10 @@ class Processes:
         """
         handle = self.client.get_workflow_handle(workflow_id)
         try:
-            result: Answer = await handle.execute_update(
-                name, argument, id=update_id, result_type=answer, rpc_timeout=self.rpc_timeout
-            )
+            with _answering():
+                result: Answer = await handle.execute_update(
+                    name, argument, id=update_id, result_type=answer, rpc_timeout=self.rpc_timeout
+                )
             return result
         except WorkflowUpdateFailedError as error:
             cause = error.cause
@@ -136,19 +184,35 @@ class Processes:
             raise
         except WorkflowUpdateRPCTimeoutOrCancelledError as error:
             raise Unavailable("temporal_unavailable", "no worker answered in time") from error
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise Rejected("conflict", "the process has ended") from error
-            raise _unavailable(error) from error
+        except _Unknown as error:
+            raise Rejected("conflict", "the process has ended") from error
 
     async def cancel(self, workflow_id: str) -> None:
-        """Ask a process to cancel itself (it undoes what it must). Unknown or ended ones are left alone."""
-        try:
+        """Ask a process to cancel itself (it undoes what it must). Unknown or ended ones are left alone.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        with suppress(_Unknown), _answering():
             await self.client.get_workflow_handle(workflow_id).cancel(rpc_timeout=self.rpc_timeout)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise _unavailable(error) from error
 
 
-def _unavailable(error: RPCError) -> Unavailable:
-    return Unavailable("temporal_unavailable", f"Temporal answered {error.status.name}")
+class _Unknown(Unavailable):
+    """Temporal has no such process, or it has ended."""
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn the ways in which Temporal does not answer into Unavailable temporal_unavailable.
+
+    A client made with lazy=True connects with its first call; when that fails it raises a bare RuntimeError and not
+    an RPCError, and tries again with the next call.
+    """
+    try:
+        yield
+    except RPCError as error:
+        kind = _Unknown if error.status is RPCStatusCode.NOT_FOUND else Unavailable
+        raise kind("temporal_unavailable", f"Temporal answered {error.status.name}") from error
+    except RuntimeError as error:
+        if "client connect" not in str(error):
+            raise
+        raise Unavailable("temporal_unavailable", "the workflow service does not answer") from error

@@ -89,41 +89,44 @@ def codec_from_keys(text: str) -> EncryptionCodec | None:
     return EncryptionCodec(keys) if keys else None
 
 
-async def encode_payloads(codec: EncryptionCodec | None, body: bytes) -> bytes:
-    """The codec server's `/encode`: Temporal's JSON of payloads in, the same encrypted out.
+class CodecServer:
+    """The remote codec protocol of Temporal's UI and command line: its JSON of payloads in, the same changed out."""
 
-    Raises: Rejected malformed_request.
-    """
-    return await _convert(body, codec.encrypt if codec else None)
+    def __init__(self, codec: EncryptionCodec) -> None:
+        self._codec = codec
 
+    async def encode(self, body: bytes) -> bytes:
+        """Encrypt each payload.
 
-async def decode_payloads(codec: EncryptionCodec | None, body: bytes) -> bytes:
-    """The codec server's `/decode`. A payload that cannot be read is returned as it is, so that one bad payload does
-    not hide a whole history; it stays visibly encrypted.
+        Raises: Rejected malformed_request.
+        """
+        return await _convert(body, self._codec.encrypt)
 
-    Raises: Rejected malformed_request.
-    """
+    async def decode(self, body: bytes) -> bytes:
+        """Decrypt each payload. One that cannot be read is returned as it is, so that one bad payload does not hide a
+        whole history; it stays visibly encrypted.
 
-    def lenient(payload: Payload) -> Payload:
-        assert codec is not None
+        Raises: Rejected malformed_request.
+        """
+        return await _convert(body, self._lenient)
+
+    def _lenient(self, payload: Payload) -> Payload:
         try:
-            return codec.decrypt(payload)
+            return self._codec.decrypt(payload)
         except PayloadUnreadable:
             return payload
 
-    return await _convert(body, lenient if codec else None)
 
-
-async def _convert(body: bytes, change: Callable[[Payload], Payload] | None) -> bytes:
+async def _convert(body: bytes, change: Callable[[Payload], Payload]) -> bytes:
     try:
         payloads = json_format.Parse(body, Payloads())
     except (json_format.ParseError, UnicodeDecodeError) as failure:
         raise Rejected(
             "malformed_request", 'the body must be {"payloads": […]} as the Temporal UI sends it'
         ) from failure
-    if change is not None:
-        changed = [await _off_the_loop(change, payload) for payload in payloads.payloads]
-        payloads = Payloads(payloads=changed)
+    if not payloads.payloads:
+        return b'{"payloads":[]}'
+    payloads = Payloads(payloads=[await _off_the_loop(change, payload) for payload in payloads.payloads])
     return json_format.MessageToJson(payloads, indent=None).encode()
 
 

@@ -30,9 +30,25 @@ LOCAL: Final[dict[str, Any]] = {
 EFFECT: Final[dict[str, Any]] = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": PATIENT}
 """One outside effect."""
 
+ONCE: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(seconds=45),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+}
+"""One outside effect that costs: the workflow counts its attempts, a lost worker is one of them. Heartbeating."""
+
 FOLLOW: Final[dict[str, Any]] = {
     "start_to_close_timeout": timedelta(minutes=20),
     "heartbeat_timeout": timedelta(seconds=3),
     "retry_policy": PROMPT,
 }
 """Heartbeating activities that run for minutes."""
+
+ENGINE: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(minutes=60),
+    "heartbeat_timeout": timedelta(seconds=1.2),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=100), backoff_coefficient=1.2, maximum_interval=timedelta(seconds=0.5)
+    ),
+}
+"""The market engine: taken over within two and a half seconds when its worker dies."""

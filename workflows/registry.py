@@ -10,9 +10,16 @@ from domain.shared.processes import EXCHANGE, OPERATIONS
 from workflows.exchange.chain import ChainScannerWorkflow, HeadWatcherWorkflow
 from workflows.exchange.custody import CustodyUpkeepWorkflow, SolvencyWorkflow, SweepWorkflow
 from workflows.exchange.deposit import DepositWorkflow
+from workflows.exchange.funding import FundingRoundWorkflow, LiquidityUpkeepWorkflow
+from workflows.exchange.halts import AssetHaltWorkflow
+from workflows.exchange.liquidity import LpFeeClaimWorkflow, LpWithdrawalWorkflow
+from workflows.exchange.market import MarketEngineWorkflow
+from workflows.exchange.oracle import OracleRefreshWorkflow, OracleRoundWorkflow
+from workflows.exchange.pricing import PriceEngineWorkflow, PriceFeedWorkflow
 from workflows.exchange.withdrawal import WithdrawalWorkflow
 from workflows.operations.backup import BackupWorkflow, RestoreDrillWorkflow
 from workflows.operations.checks import LedgerCheckWorkflow
+from workflows.operations.corrections import CorrectionWorkflow
 from workflows.operations.dispatcher import DispatcherWorkflow
 from workflows.operations.probe import TimerProbeWorkflow
 from workflows.operations.retention import RetentionWorkflow
@@ -27,6 +34,16 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         SweepWorkflow,
         CustodyUpkeepWorkflow,
         SolvencyWorkflow,
+        MarketEngineWorkflow,
+        FundingRoundWorkflow,
+        LpWithdrawalWorkflow,
+        LpFeeClaimWorkflow,
+        LiquidityUpkeepWorkflow,
+        OracleRefreshWorkflow,
+        OracleRoundWorkflow,
+        PriceFeedWorkflow,
+        PriceEngineWorkflow,
+        AssetHaltWorkflow,
     ],
     OPERATIONS: [
         DispatcherWorkflow,
@@ -37,6 +54,7 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         LedgerCheckWorkflow,
         RetentionWorkflow,
         TimerProbeWorkflow,
+        CorrectionWorkflow,
     ],
 }
 

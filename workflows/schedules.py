@@ -2,7 +2,8 @@
 
 What replaces cron. Every worker reconciles when it starts, `holdfast schedules apply|diff` does so by hand. A schedule
 that exists is only touched when its definition changed (a fingerprint in the memo of what it starts tells); an
-operator's pause always survives. A schedule of ours that is no longer listed is deleted; others are left alone.
+operator's pause always survives. A schedule of ours that this version does not know is deleted; one that it knows and
+this process is not configured for belongs to a process that is, and stays. Others' are left alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.exchange.messages import WatchChain
+from domain.exchange.oracle_messages import RefreshAssets
 from domain.shared.processes import EXCHANGE, OPERATIONS, Start
 from workflows import search
 from workflows.codec import PayloadUnreadable
@@ -42,6 +44,8 @@ OWNER: Final = "holdfast-schedule"
 FINGERPRINT: Final = "fingerprint"
 SHAPE: Final = 1
 """Counts changes of `_schedule` itself, so that they reach schedules that exist."""
+NEEDS_VAULT: Final = frozenset({"backup-nightly", "restore-drill-weekly"})
+"""Listed only where BACKUP_DIR is set."""
 SUNDAY: Final = 0
 DAY: Final = timedelta(days=1)
 
@@ -76,7 +80,14 @@ class Wanted(NamedTuple):
 
 
 def wanted(
-    chain_id: int, *, custody_interval_s: int, check_interval_s: int, backup_hour_utc: int, backups: bool
+    chain_id: int,
+    *,
+    custody_interval_s: int,
+    check_interval_s: int,
+    backup_hour_utc: int,
+    backups: bool,
+    oracle_interval_s: int = 600,
+    oracle_at_once: int = 4,
 ) -> list[Wanted]:
     """Every periodic process of this installation.
 
@@ -86,10 +97,14 @@ def wanted(
     by_schedule = Start(subject_id="")
     custody, check = timedelta(seconds=custody_interval_s), timedelta(seconds=check_interval_s)
     nightly = backup_hour_utc
+    oracle = timedelta(seconds=oracle_interval_s)
+    refresh = RefreshAssets(spread_s=oracle_interval_s // 20, at_once=oracle_at_once)
     listed = [
         _often("custody-upkeep", "CustodyUpkeep", EXCHANGE, watch, custody, "Sweeps, wallet levels, lost sends."),
         _often("solvency", "Solvency", EXCHANGE, watch, check, "Proves that custody covers what is owed."),
+        _often("liquidity-upkeep", "LiquidityUpkeep", EXCHANGE, None, check, "Hands over forgotten contributions."),
         _often("ledger-check", "LedgerCheck", OPERATIONS, None, check, "Proves that the books add up."),
+        _often("oracle-round", "OracleRound", EXCHANGE, refresh, oracle, "A new oracle signal for every active asset."),
         _daily("retention-daily", "Retention", None, Daily((nightly + 2) % 24, 30), "Removes what is kept no longer."),
     ]
     if backups:
@@ -113,19 +128,21 @@ def _daily(name: str, workflow: str, argument: BaseModel | None, when: Daily, no
     return Wanted(name, workflow, OPERATIONS, argument, when, longest, jitter, catch_up, note)
 
 
-async def reconcile(client: Client, listed: list[Wanted]) -> list[str]:
+async def reconcile(client: Client, listed: list[Wanted], *, prune: bool = False) -> list[str]:
     """Create, update and delete until Temporal's schedules are those listed; return what was changed.
 
     Several workers may do this at once: whoever loses a race finds the work done.
+
+    Args:  prune  delete also what is not listed because this process is not configured for it.
     """
     changes = [change for one in listed if (change := await _apply(client, one))]
-    for name in await _left_over(client, listed):
+    for name in await _left_over(client, listed, prune=prune):
         if await _delete(client, name):
             changes.append(f"deleted {name}")
     return changes
 
 
-async def diff(client: Client, listed: list[Wanted]) -> list[str]:
+async def diff(client: Client, listed: list[Wanted], *, prune: bool = False) -> list[str]:
     """What `reconcile` would change, and which schedules are paused; nothing is changed."""
     found = []
     for one in listed:
@@ -137,7 +154,7 @@ async def diff(client: Client, listed: list[Wanted]) -> list[str]:
             found.append(f"update {one.id}")
         if there.schedule.state.paused:
             found.append(f"paused {one.id}: {there.schedule.state.note}")
-    return [*found, *(f"delete {name}" for name in await _left_over(client, listed))]
+    return [*found, *(f"delete {name}" for name in await _left_over(client, listed, prune=prune))]
 
 
 async def _apply(client: Client, one: Wanted) -> str | None:
@@ -221,8 +238,8 @@ async def _fingerprint(there: ScheduleDescription) -> str | None:
     return str(values[0])
 
 
-async def _left_over(client: Client, listed: list[Wanted]) -> list[str]:
-    names = {one.id for one in listed}
+async def _left_over(client: Client, listed: list[Wanted], *, prune: bool) -> list[str]:
+    names = {one.id for one in listed} | (frozenset() if prune else NEEDS_VAULT)
     theirs = [e async for e in await client.list_schedules()]
     return sorted(e.id for e in theirs if e.id not in names and OWNER in e.raw_entry.memo.fields)
 

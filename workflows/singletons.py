@@ -11,6 +11,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 
+from domain.exchange.market_messages import RunMarket
 from domain.exchange.messages import WatchChain
 from domain.shared import ids
 from domain.shared.processes import EXCHANGE, OPERATIONS
@@ -19,8 +20,13 @@ from workflows import schedules, search
 log = structlog.get_logger(__name__)
 
 
-async def ensure(client: Client, chain_id: int, wanted: list[schedules.Wanted], queues: list[str]) -> None:
-    """Start what is missing; what runs is left alone. Several workers may do this at once."""
+async def ensure(
+    client: Client, chain_id: int, wanted: list[schedules.Wanted], queues: list[str], *, engines: int = 2
+) -> None:
+    """Start what is missing; what runs is left alone. Several workers may do this at once.
+
+    Args:  engines  market engines, which share the assets among them.
+    """
     watch = WatchChain(chain_id=chain_id)
     if EXCHANGE in queues:
         name = f"chain {chain_id}"
@@ -28,6 +34,10 @@ async def ensure(client: Client, chain_id: int, wanted: list[schedules.Wanted], 
             client, "ChainScanner", ids.chain_scanner(chain_id), EXCHANGE, f"Records transfers on {name}", watch
         )
         await _start(client, "HeadWatcher", ids.head_watcher(chain_id), EXCHANGE, f"Wakes deposits on {name}", watch)
+        for number in range(engines):
+            name, engine = f"Engine {number} of {engines}: gives orders their verdicts", RunMarket(number=number)
+            await _start(client, "MarketEngine", ids.market_engine(number), EXCHANGE, name, engine)
+        await _start(client, "PriceFeed", ids.PRICE_FEED, EXCHANGE, "Tells price engines what was traded")
     if OPERATIONS in queues:
         await _start(client, "Dispatcher", ids.DISPATCHER, OPERATIONS, "Starts the process of every accepted intent")
         await _start(client, "WebhookFanout", "webhook-fanout", OPERATIONS, "Turns events into webhook deliveries")

@@ -25,6 +25,16 @@ from storage.reads import accounts as reads
 
 TAG: Final = "Accounts"
 _ID: Final = "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"
+EXAMPLE: Final = {
+    "id": _ID,
+    "account_id": _ID,
+    "prefix": "hf_shown-on",
+    "scopes": ["exchange:read"],
+    "created_at": "2026-11-21T04:00:00.000000Z",
+    "expires_at": None,
+    "revoked_at": None,
+    "last_used_at": None,
+}
 
 
 class NewApiKey(Input):
@@ -96,7 +106,8 @@ async def create(
 
 
 @get("/api/accounts/{account_id:uuid}/api-keys",
-     **guarded("List API keys", "invalid_cursor", tag=TAG, scopes=("exchange:read",)))  # fmt: skip
+     **guarded("List API keys", "invalid_cursor", tag=TAG, scopes=("exchange:read",),
+               response_example={"items": [EXAMPLE], "next_cursor": None}))  # fmt: skip
 async def list_keys(
     request: Request[Any, Any, Any],
     deps: Deps,

@@ -21,6 +21,7 @@ from domain.shared.errors import Rejected
 from storage import accounts
 
 TAG: Final = "Sessions"
+_PERSON: Final = {"account_id": "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f", "name": "Ada", "role": "trader"}
 _Given = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
@@ -43,6 +44,7 @@ class Credentials(Input):
         tag=TAG,
         body=True,
         request_example={"email": "ada@example.org", "password": "correct horse battery"},
+        response_example=_PERSON | {"csrf_token": "shown-to-this-page", "expires_at": "2026-11-21T16:00:00.000000Z"},
     ),
 )
 async def login(request: Request[Any, Any, Any], deps: Deps, data: JSONBody[Credentials]) -> Response[LoginView]:
@@ -84,7 +86,9 @@ async def logout(request: Request[Any, Any, Any], deps: Deps) -> Response[None]:
     return response
 
 
-@get("/api/auth/session", **guarded("Who am I", tag=TAG))
+@get("/api/auth/session",
+     **guarded("Who am I", tag=TAG,
+               response_example=_PERSON | {"scopes": ["exchange:read"], "csrf_token": None}))  # fmt: skip
 async def session(principal: Principal) -> Response[SessionView]:
     """The account and scopes behind this request's key or session."""
     answer = {

@@ -78,11 +78,16 @@ class Hub:
     def unsubscribe(self, subscription: Subscription) -> None:
         self._subscriptions.discard(subscription)
 
-    async def changed(self, timeout_s: float) -> None:
-        """Until anything is written to the outbox, or the time is over."""
+    @property
+    def pulse(self) -> asyncio.Event:
+        """Set by the next write to the outbox from now on."""
+        return self._pulse
+
+    async def changed(self, timeout_s: float, pulse: asyncio.Event | None = None) -> None:
+        """Until anything is written to the outbox, since `pulse` was taken if given, or the time is over."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._pulse.wait()
+                await (pulse or self._pulse).wait()
         except TimeoutError:
             return
 
@@ -122,6 +127,12 @@ class Hub:
         pulse.set()
 
     async def _tell(self, connection: Connection) -> bool:
+        if not self._subscriptions:
+            here = await events.now(connection)
+            if not self._subscriptions:
+                # nobody listens, nor came meanwhile: whoever does starts from here, and the events need not be read
+                self.position = here
+                return False
         while True:
             assert self.position is not None
             rows, waiting = await events.since(connection, self.position)

@@ -18,11 +18,12 @@ from api.http.documented import guarded
 from api.http.edge import RequestMetrics
 from api.http.scopes import Principal
 from domain.shared.errors import Rejected
-from domain.shared.events import TOPICS
+from domain.shared.events import PUBLIC_TOPICS, TOPICS
 from storage.reads import events
 from storage.reads.events import OutboxRow, Position
 
-_ID: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\Z", re.ASCII)
+_ID: Final = re.compile(r"(-?[0-9]{1,18})-([0-9]{1,18})\Z", re.ASCII)
+"""A restore moves what it brings back below zero."""
 
 
 def _resume_point(text: str | None) -> Position | None:
@@ -53,6 +54,13 @@ def frame(row: OutboxRow) -> bytes:
     return f"id: {row.position}\nevent: {row.type}\ndata: {data}\n\n".encode()
 
 
+def reset_frame(asked: Position, start: Position) -> bytes:
+    """Tells a client that events may be missing between what it knows and `start`: it must read its state anew."""
+    data = f'{{"id":"{start}","topic":"system","type":"reset","version":1,"account_id":null,'
+    data += f'"payload":{{"after":"{asked}"}}}}'
+    return f"id: {start}\nevent: reset\ndata: {data}\n\n".encode()
+
+
 class Telling:
     """One client's stream: backlog first, then what the hub hears, heartbeats in between, an end after a while."""
 
@@ -70,6 +78,10 @@ class Telling:
         try:
             yield b"retry: 1000\n: connected\n\n"
             if self._after is not None:
+                start = await events.resumable(self._deps.reads, self._after)
+                if start is not None:
+                    yield reset_frame(self._after, start)
+                    self._after = start
                 async for chunk in self._backlog():
                     yield chunk
             async for chunk in self._live(subscription):
@@ -78,7 +90,8 @@ class Telling:
             self._hub.unsubscribe(subscription)
 
     def _wanted(self, row: OutboxRow) -> bool:
-        return row.topic in self._topics and self._principal.sees(row.account_id)
+        public = row.account_id is None and row.topic in PUBLIC_TOPICS
+        return row.topic in self._topics and (public or self._principal.sees(row.account_id))
 
     async def _backlog(self) -> AsyncIterator[bytes]:
         assert self._after is not None
@@ -126,6 +139,11 @@ async def follow(
 ) -> Stream:
     """Server-sent events from now on, or after `Last-Event-ID`. A comment every 15 s keeps the connection open; it
     ends after 10 minutes and is resumed by the same header. Events are told in commit-safe order: none is skipped.
+
+    Operators hear everything. Others hear what concerns their account, and market data: `assets`, `prices`, `oracle`.
+
+    An event `reset` comes first when the stream cannot go on after `Last-Event-ID` (events of that age are not kept, or
+    the database was restored): read what you follow anew, the stream begins now.
     """
     telling = Telling(deps, hub, principal, parse_topics(topics), _resume_point(last_event_id))
 

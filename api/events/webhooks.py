@@ -6,7 +6,7 @@ import base64
 import ipaddress
 import secrets
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,21 +15,54 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.deps import Deps
-from api.exchange.deposits import own_or_asked
 from api.http import bodies, paging
+from api.http.asked import own_or_asked
 from api.http.documented import guarded
-from api.http.idempotency import json_answer, respond
+from api.http.idempotency import intend, json_answer
 from api.http.inputs import Input
 from api.http.scopes import Principal
+from domain.shared import ids
 from domain.shared.errors import Rejected
-from storage.database import transaction
+from storage.database import Connection, transaction
 from storage.intents import webhooks as intents
+from storage.intents.idempotency import Stored
 from storage.reads import webhooks as reads
 from storage.reads.base import Row
 
 TAG: Final = "Webhooks"
-Topic = Literal["accounts", "deposits", "withdrawals", "custody", "operations", "system"]
+Topic = Literal[
+    "accounts",
+    "deposits",
+    "withdrawals",
+    "custody",
+    "assets",
+    "trades",
+    "prices",
+    "oracle",
+    "liquidity",
+    "operations",
+    "system",
+]
 _ID: Final = "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"
+WEBHOOK: Final = {
+    "id": _ID,
+    "account_id": _ID,
+    "url": "https://example.org/hooks",
+    "topics": ["deposits"],
+    "created_at": "2026-11-21T04:00:00.000000Z",
+}
+DELIVERY: Final = {
+    "id": _ID,
+    "webhook_id": _ID,
+    "event_id": "17",
+    "event_type": "deposit_credited",
+    "topic": "deposits",
+    "status": "delivered",
+    "attempts": 1,
+    "last_error": "",
+    "delivered_at": "2026-11-21T04:00:01.000000Z",
+    "created_at": "2026-11-21T04:00:00.000000Z",
+}
 _PRIVATE_NAMES: Final = ("localhost", ".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
@@ -44,7 +77,7 @@ Url = Annotated[str, StringConstraints(max_length=500, pattern=_URL)]
 
 class NewWebhook(Input):
     url: Url
-    topics: Annotated[list[Topic], Field(min_length=1, max_length=6)]
+    topics: Annotated[list[Topic], Field(min_length=1, max_length=len(get_args(Topic)))]
 
 
 class WebhookView(BaseModel):
@@ -129,7 +162,8 @@ async def _owned(deps: Deps, principal: Principal, webhook_id: UUID) -> Row:
                                   "topics": ["deposits"], "secret": "whsec_…"}))  # fmt: skip
 async def create(deps: Deps, principal: Principal, data: JSONBody[NewWebhook]) -> Response[NewWebhookView]:
     """Events from now on are sent as signed POSTs (Standard Webhooks headers). The secret is shown once, hence no
-    Idempotency-Key. A trader's webhook hears its own account's events, an operator's hears all.
+    Idempotency-Key. A trader's webhook hears its own account's events and market data (`assets`, `prices`, `oracle`),
+    an operator's hears all.
     """
     check_url(data.url, local=deps.config.profile == "local")
     topics: list[str] = list(dict.fromkeys(data.topics))
@@ -153,7 +187,9 @@ async def create(deps: Deps, principal: Principal, data: JSONBody[NewWebhook]) -
     return bodies.encoded(answer, 201, {"Location": f"/api/webhooks/{webhook_id}"})
 
 
-@get("/api/webhooks", **guarded("List webhooks", "invalid_cursor", tag=TAG, scopes=("exchange:read",)))
+@get("/api/webhooks",
+     **guarded("List webhooks", "invalid_cursor", tag=TAG, scopes=("exchange:read",),
+               response_example={"items": [WEBHOOK], "next_cursor": None}))  # fmt: skip
 async def list_webhooks(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -167,7 +203,8 @@ async def list_webhooks(
     return paging.answer(request, [r["body"] for r in found.rows], found.next_key)
 
 
-@get("/api/webhooks/{webhook_id:uuid}", **guarded("Read a webhook", tag=TAG, scopes=("exchange:read",)))
+@get("/api/webhooks/{webhook_id:uuid}",
+     **guarded("Read a webhook", tag=TAG, scopes=("exchange:read",), response_example=WEBHOOK))  # fmt: skip
 async def read(deps: Deps, principal: Principal, webhook_id: FromPath[UUID]) -> Response[WebhookView]:
     """Without its secret."""
     return bodies.json_response((await _owned(deps, principal, webhook_id))["body"])
@@ -182,7 +219,8 @@ async def remove(deps: Deps, principal: Principal, webhook_id: FromPath[UUID]) -
 
 
 @get("/api/webhooks/{webhook_id:uuid}/deliveries",
-     **guarded("List deliveries", "invalid_cursor", tag=TAG, scopes=("exchange:read",)))  # fmt: skip
+     **guarded("List deliveries", "invalid_cursor", tag=TAG, scopes=("exchange:read",),
+               response_example={"items": [DELIVERY], "next_cursor": None}))  # fmt: skip
 async def list_deliveries(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -192,24 +230,71 @@ async def list_deliveries(
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[DeliveryPage]:
-    """What was sent, what failed and why."""
+    """What was sent, what failed and why, newest first."""
     await _owned(deps, principal, webhook_id)
     after = paging.after(request, cursor)
     found = await reads.deliveries(deps.reads, str(webhook_id), status=status, limit=limit, after=after)
     return paging.answer(request, [r["body"] for r in found.rows], found.next_key)
 
 
-@post("/api/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/redeliver", status_code=202,
-      **guarded("Deliver again", "conflict", tag=TAG, scopes=("webhooks:write",)))  # fmt: skip
-async def redeliver(
+async def _delivery(deps: Deps, principal: Principal, webhook_id: UUID, delivery_id: UUID) -> Row:
+    await _owned(deps, principal, webhook_id)
+    row = await reads.delivery(deps.reads, str(delivery_id))
+    if row is None or row["webhook_id"] != str(webhook_id):
+        raise Rejected("not_found", "no such delivery")
+    return row
+
+
+@get("/api/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}",
+     **guarded("Read a delivery", tag=TAG, scopes=("exchange:read",), response_example=DELIVERY))  # fmt: skip
+async def read_delivery(
     deps: Deps, principal: Principal, webhook_id: FromPath[UUID], delivery_id: FromPath[UUID]
 ) -> Response[DeliveryView]:
-    """A delivery that ended is tried afresh under a new id; 409 while it is still under way."""
-    await _owned(deps, principal, webhook_id)
-    async with transaction(deps.writes) as connection:
+    """Whether it arrived, or what the receiver answered last."""
+    return bodies.json_response((await _delivery(deps, principal, webhook_id, delivery_id))["body"])
+
+
+async def _abandoned(deps: Deps, delivery_id: UUID) -> bool:
+    """Was its process started, and ended without noting an end? Then nobody is at it, whatever the row says.
+
+    Raises: Unavailable temporal_unavailable.
+    """
+    row = await reads.delivery(deps.reads, str(delivery_id))
+    if row is None or row["status"] != "pending" or not row["dispatched"]:
+        return False
+    return await deps.processes.state(ids.webhook_delivery(str(delivery_id))) not in ("running", "paused")
+
+
+@post("/api/webhooks/{webhook_id:uuid}/deliveries/{delivery_id:uuid}/redeliver", status_code=202,
+      **guarded("Deliver again", "conflict", "temporal_unavailable", tag=TAG, scopes=("webhooks:write",), keyed=True,
+                response_example=DELIVERY | {"status": "pending"}))  # fmt: skip
+async def redeliver(
+    request: Request[Any, Any, Any],
+    deps: Deps,
+    principal: Principal,
+    webhook_id: FromPath[UUID],
+    delivery_id: FromPath[UUID],
+) -> Response[DeliveryView]:
+    """A delivery that ended, or whose process was taken out, is tried afresh under a new id; 409 while it is still
+    under way.
+    """
+    abandoned = await _abandoned(deps, delivery_id)
+
+    async def work(connection: Connection) -> Stored:
+        await _delivery(deps, principal, webhook_id, delivery_id)
         fresh = await intents.redeliver(
-            connection, webhook_id=str(webhook_id), delivery_id=str(delivery_id), principal=principal.account_id
+            connection,
+            webhook_id=str(webhook_id),
+            delivery_id=str(delivery_id),
+            principal=principal.account_id,
+            abandoned=abandoned,
         )
-    row = await reads.delivery(deps.reads, fresh)
-    assert row is not None
-    return respond(json_answer(202, row["body"], location=f"/api/webhooks/{webhook_id}/deliveries"))
+        listing = reads.DELIVERIES
+        cursor = await connection.execute(
+            f"SELECT ({listing.body})::text AS body FROM {listing.source} WHERE {listing.key} = %s", [fresh]
+        )
+        again = await cursor.fetchone()
+        assert again is not None
+        return json_answer(202, again["body"], location=f"/api/webhooks/{webhook_id}/deliveries/{fresh}")
+
+    return await intend(request, deps, principal, work)

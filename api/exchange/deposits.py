@@ -12,6 +12,7 @@ from api.accounts.accounts import must_exist
 from api.deps import Deps
 from api.exchange.views import DepositAddressView, DepositPage, DepositStatus, DepositView
 from api.http import bodies, paging
+from api.http.asked import AccountFilter, own_or_asked
 from api.http.documented import guarded
 from api.http.scopes import STAFF, Principal
 from domain.shared.errors import Rejected
@@ -106,7 +107,7 @@ async def list_deposits(
     request: Request[Any, Any, Any],
     deps: Deps,
     principal: Principal,
-    account_id: Annotated[UUID | None, QueryParameter(required=False)] = None,
+    account_id: AccountFilter = None,
     status: Annotated[DepositStatus | None, QueryParameter(required=False)] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
@@ -117,14 +118,6 @@ async def list_deposits(
         deps.reads, account_id=owner, status=status, limit=limit, after=paging.after(request, cursor)
     )
     return paging.answer(request, [body_of(r) for r in found.rows], found.next_key, csv_allowed=True)
-
-
-def own_or_asked(principal: Principal, account_id: UUID | None) -> str | None:
-    """Whose items a list shows: staff choose or see all, others see their own. Raises Rejected not_found."""
-    if account_id is not None:
-        principal.must_see(str(account_id))
-        return str(account_id)
-    return None if principal.staff else principal.account_id
 
 
 @get("/api/exchange/deposits/{deposit_id:uuid}",

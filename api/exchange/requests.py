@@ -24,7 +24,8 @@ from domain.shared.errors import Rejected
 from gateways.evm.addresses import parse_address
 from storage.database import Connection
 from storage.intents.idempotency import Stored
-from storage.intents.withdrawals import Opened, open_withdrawal
+from storage.intents.opened import Opened
+from storage.intents.withdrawals import open_withdrawal
 from storage.reads import exchange as reads
 
 CHECKS: Final = (
@@ -103,13 +104,13 @@ async def create(
                 requested_by=principal.account_id,
             )
         )
-        return await _accepted(connection, opened[0].withdrawal_id)
+        return await _accepted(connection, opened[0].subject_id)
 
     response = await intend(request, deps, principal, work, required=True)
     if not opened:
         return response
     dispatch.soon("withdrawal", opened[0])
-    finished = await _finished(request, deps, hub, opened[0].withdrawal_id)
+    finished = await _finished(request, deps, hub, opened[0].subject_id)
     if finished is None:
         return response
     claim = await claim_of(request, principal, required=True)

@@ -8,22 +8,20 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from api.connecting import connecting
 from api.deps import Deps
 from api.dispatch import Dispatch
-from api.exchange.deposits import own_or_asked
 from api.exchange.views import WithdrawalPage, WithdrawalStatus, WithdrawalView
 from api.http import bodies, paging
+from api.http.asked import AccountFilter, DecisionNote, note_of, own_or_asked
 from api.http.documented import guarded
 from api.http.idempotency import effect, json_answer
-from api.http.inputs import Input, Note
 from api.http.scopes import STAFF, Principal
 from domain.exchange.messages import Decision, WithdrawalState
 from domain.exchange.withdrawals import CANCELLABLE
 from domain.shared import ids
 from domain.shared.errors import Rejected
 from storage.intents.idempotency import Stored
-from storage.intents.withdrawals import Opened
+from storage.intents.opened import Opened
 from storage.reads import exchange as reads
 from storage.reads import operations
 from storage.reads.base import Row
@@ -51,12 +49,6 @@ EXAMPLE: Final = {
 }
 
 
-class DecisionNote(Input):
-    """Why; kept in the audit log."""
-
-    note: Note = ""
-
-
 def body_of(row: Row) -> str:
     """A withdrawal's JSON with its checksummed destination."""
     return bodies.splice(row["body"], to_address=bodies.shown(row["to_address"]))
@@ -69,7 +61,7 @@ async def list_withdrawals(
     request: Request[Any, Any, Any],
     deps: Deps,
     principal: Principal,
-    account_id: Annotated[UUID | None, QueryParameter(required=False)] = None,
+    account_id: AccountFilter = None,
     status: Annotated[WithdrawalStatus | None, QueryParameter(required=False)] = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
@@ -105,14 +97,13 @@ async def _decide(
             raise Rejected("self_approval", "another operator must decide")
         if row["status"] != "pending_approval":
             raise Rejected("not_approvable", f"it is {row['status']}")
-        with connecting():
-            await deps.processes.update(
-                ids.withdrawal(str(withdrawal_id)),
-                "decide",
-                decision,
-                WithdrawalState,
-                update_id=f"decide:{principal.account_id}:{str(decision.approve).lower()}",
-            )
+        await deps.processes.update(
+            ids.withdrawal(str(withdrawal_id)),
+            "decide",
+            decision,
+            WithdrawalState,
+            update_id=f"decide:{principal.account_id}:{str(decision.approve).lower()}",
+        )
         return json_answer(200, body_of(await _row(deps, principal, withdrawal_id)))
 
     return await effect(request, deps, principal, act)
@@ -139,7 +130,7 @@ async def approve(
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[WithdrawalView]:
     """By another person than the requester. The body may be left out."""
-    note = data.note if data is not None else ""
+    note = note_of(data)
     decision = Decision(principal=principal.account_id, approve=True, note=note)
     return await _decide(request, deps, principal, withdrawal_id, decision)
 
@@ -155,7 +146,7 @@ async def reject(
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[WithdrawalView]:
     """The money set aside is given back. By another person than the requester, who can cancel instead."""
-    note = data.note if data is not None else ""
+    note = note_of(data)
     decision = Decision(principal=principal.account_id, approve=False, note=note)
     return await _decide(request, deps, principal, withdrawal_id, decision)
 
@@ -174,14 +165,13 @@ async def cancel_withdrawal(deps: Deps, dispatch: Dispatch, principal: Principal
             withdrawal_id, row["operation_id"], operation["workflow_id"], row["owner"], "Withdrawal to be cancelled"
         )
         await dispatch.now("withdrawal", opened)
-    with connecting():
-        await deps.processes.update(
-            ids.withdrawal(withdrawal_id),
-            "cancel",
-            Decision(principal=principal.account_id, note=note),
-            WithdrawalState,
-            update_id=f"cancel:{principal.account_id}",
-        )
+    await deps.processes.update(
+        ids.withdrawal(withdrawal_id),
+        "cancel",
+        Decision(principal=principal.account_id, note=note),
+        WithdrawalState,
+        update_id=f"cancel:{principal.account_id}",
+    )
     return body_of(await _row(deps, principal, withdrawal_id))
 
 
@@ -198,7 +188,7 @@ async def cancel(
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[WithdrawalView]:
     """Until it is signed. The money set aside is given back. The body may be left out."""
-    note = data.note if data is not None else ""
+    note = note_of(data)
 
     async def act() -> Stored:
         return json_answer(200, await cancel_withdrawal(deps, dispatch, principal, str(withdrawal_id), note))

@@ -13,6 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from api.deps import Deps
+from api.http.cors import origin_of
 from api.http.limits import Buckets
 from api.http.scopes import BY_ROLE, Principal
 from domain.shared.errors import Rejected
@@ -34,17 +35,22 @@ class Authenticator:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
+        self._ui_origin = origin_of(deps.config.temporal_ui_url)
         self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._requests = Buckets(deps.config.rate_limit_per_s, deps.config.rate_limit_per_s)
         self.logins = Buckets(deps.config.login_limit_per_minute, deps.config.login_limit_per_minute / 60)
 
-    async def identify(self, connection: Connection) -> Principal:
-        """The principal, or Rejected unauthorized / csrf_failed / rate_limited."""
+    async def identify(self, connection: Connection, *, from_temporal_ui: bool = False) -> Principal:
+        """The principal, or Rejected unauthorized / csrf_failed / rate_limited.
+
+        Args:  from_temporal_ui  the route is also for pages of the Temporal UI, which cannot send our CSRF token: the
+                                 browser's word that the page is of that origin stands for it.
+        """
         header = connection.headers.get("authorization")
         if header is not None:
             principal = await self._by_key(header)
         else:
-            principal = await self._by_cookie(connection)
+            principal = await self._by_cookie(connection, self._ui_origin if from_temporal_ui else "")
         self._requests.take(principal.key_id or principal.account_id)
         return principal
 
@@ -77,14 +83,15 @@ class Authenticator:
             self._known.popitem(last=False)
         return principal
 
-    async def _by_cookie(self, connection: Connection) -> Principal:
+    async def _by_cookie(self, connection: Connection, page: str) -> Principal:
         token = connection.cookies.get(SESSION_COOKIE)
         if not token or not token.isascii():
             raise Rejected("unauthorized", "send Authorization: Bearer hf_…")
         row = await accounts.find_session(self._deps.reads, token)
         if row is None:
             raise Rejected("unauthorized", "the session is unknown or has ended")
-        if connection.scope.get("method", "GET") not in _SAFE:
+        trusted = bool(page) and connection.headers.get("origin") == page
+        if connection.scope.get("method", "GET") not in _SAFE and not trusted:
             given = connection.headers.get(CSRF_HEADER, "")
             if not secrets.compare_digest(given.encode(), row["csrf_token"].encode()):
                 raise Rejected("csrf_failed", f"send {CSRF_HEADER} with the value of the {CSRF_COOKIE} cookie")
@@ -97,12 +104,12 @@ class Authenticator:
         )
 
 
-def requires(*scopes: str, roles: tuple[str, ...] = ()) -> Guard:
+def requires(*scopes: str, roles: tuple[str, ...] = (), from_temporal_ui: bool = False) -> Guard:
     """A guard: the request has a principal with these scopes and, if given, one of these roles."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         authenticator: Authenticator = connection.app.state.authenticator
-        principal = await authenticator.identify(connection)
+        principal = await authenticator.identify(connection, from_temporal_ui=from_temporal_ui)
         missing = set(scopes) - principal.scopes
         if missing:
             raise Rejected("forbidden", f"the key lacks the scope {', '.join(sorted(missing))}")
@@ -113,8 +120,12 @@ def requires(*scopes: str, roles: tuple[str, ...] = ()) -> Guard:
     return cast("Guard", guard)
 
 
-def principal_of(request: Request[Any, Any, Any]) -> Principal:
-    """The principal a guard found; for handlers (dependency `principal`)."""
+def principal_of(request: Request[Any, Any, Any], deps: Deps) -> Principal:
+    """The principal a guard found; for handlers (dependency `principal`).
+
+    `deps` only sets the order: dependencies that could be resolved at once are, in a task group, and that costs more
+    than both of them. One after the other they cost nothing.
+    """
     principal = request.scope.get("user")
     if not isinstance(principal, Principal):
         raise Rejected("unauthorized", "this route was reached without a principal")

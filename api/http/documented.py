@@ -89,13 +89,14 @@ def guarded(
     roles: tuple[str, ...] = (),
     body: bool = False,
     keyed: bool = False,
+    from_temporal_ui: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
     """Arguments of a route for principals with these scopes and roles.
 
     Args:  codes  problems beside those every guarded route has.   body  takes a JSON body.
-           keyed  takes an Idempotency-Key.   more  passed to Litestar; `request_example`, `response_example`, `csv`
-           go to the document.
+           keyed  takes an Idempotency-Key.   from_temporal_ui  also for pages of the Temporal UI.
+           more   passed to Litestar; `request_example`, `response_example`, `csv` go to the document.
     """
     named: tuple[str, ...] = ("unauthorized", "forbidden", "csrf_failed", *ALWAYS)
     named += (WITH_BODY if body else ()) + (WITH_KEY if keyed else ()) + codes
@@ -103,7 +104,7 @@ def guarded(
         more["response_headers"] = [*more.get("response_headers", ()), KEY_HEADER]
     about = [f"Scopes: {', '.join(f'`{s}`' for s in scopes)}."] if scopes else []
     about += [f"Roles: {', '.join(roles)}."] if roles else []
-    more["guards"] = [requires(*scopes, roles=roles)]
+    more["guards"] = [requires(*scopes, roles=roles, from_temporal_ui=from_temporal_ui)]
     more["security"] = [{"key": []}, {"session": []}]
     return _route(summary, tag, named, more, about=" ".join(about))
 

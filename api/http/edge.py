@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from api.deps import ApiConfig
 from api.http import problems
+from api.http.cors import Cors, origin_of
 
 _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}\Z")
@@ -36,6 +37,11 @@ class RequestMetrics:
         self.answered = 0
         self.failed = 0
 
+    @property
+    def error_rate_bps(self) -> int:
+        """Answers of 500 and above, of ten thousand."""
+        return self.failed * 10_000 // max(1, self.answered)
+
     def note(self, method: str, route: str, status: int, seconds: float) -> None:
         self.answered += 1
         self.failed += status >= 500
@@ -54,6 +60,7 @@ class Edge:
         self._allowed = allowed
         self._config = config
         self._metrics = metrics
+        self._cors = Cors(origin_of(config.temporal_ui_url))
         self._headers = [
             (b"x-content-type-options", b"nosniff"),
             (b"x-frame-options", b"DENY"),
@@ -78,7 +85,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._dress(message.get("headers", ()), trace_id)
+                message["headers"] = [*self._dress(message.get("headers", ()), trace_id), *self._cors.headers(scope)]
             await send(message)
 
         try:

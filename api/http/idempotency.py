@@ -6,6 +6,7 @@ requests, missing rights and outages, because nothing was decided.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
@@ -81,7 +82,8 @@ async def intend(
             await save(connection, claim, answer)
         return respond(answer)
     except Rejected as refusal:
-        await _keep_refusal(request, deps, claim, refusal)
+        if _is_kept(refusal):
+            await _keep_unless_answered(deps, claim, _problem(request, deps, refusal))
         raise
 
 
@@ -98,8 +100,9 @@ async def effect(request: Request[Any, Any, Any], deps: Deps, principal: Princip
     try:
         answer = await act()
     except Rejected as refusal:
-        if problems.lookup(refusal.code).status == 409:
-            await _keep_refusal(request, deps, claim, refusal)
+        if _is_kept(refusal):
+            async with transaction(deps.writes) as connection:
+                await save(connection, claim, _problem(request, deps, refusal))
         else:
             await _forget(deps, claim)
         raise
@@ -122,11 +125,11 @@ async def _forget(deps: Deps, claim: Claim) -> None:
         await release(connection, claim)
 
 
-async def _keep_refusal(request: Request[Any, Any, Any], deps: Deps, claim: Claim, refusal: Rejected) -> None:
-    """The refused transaction was rolled back; what is kept now is only the answer."""
-    status = problems.lookup(refusal.code).status
-    if status != 409 or refusal.code in _ABOUT_THE_KEY:
-        return
+def _is_kept(refusal: Rejected) -> bool:
+    return problems.lookup(refusal.code).status == 409 and refusal.code not in _ABOUT_THE_KEY
+
+
+def _problem(request: Request[Any, Any, Any], deps: Deps, refusal: Rejected) -> Stored:
     content = problems.body(
         deps.config.public_url,
         refusal.code,
@@ -134,5 +137,15 @@ async def _keep_refusal(request: Request[Any, Any, Any], deps: Deps, claim: Clai
         instance=request.url.path,
         trace_id=problems.trace_id(request),
     )
-    async with transaction(deps.writes) as connection:
-        await save(connection, claim, Stored(status, {"Content-Type": problems.MEDIA_TYPE}, content))
+    return Stored(problems.lookup(refusal.code).status, {"Content-Type": problems.MEDIA_TYPE}, content)
+
+
+async def _keep_unless_answered(deps: Deps, claim: Claim, refusal: Stored) -> None:
+    """The refused transaction was rolled back; what is kept now is only the answer.
+
+    Nobody held the key in between, so the same request may have come again and have been accepted: that answer stays.
+    """
+    with contextlib.suppress(Rejected):
+        async with transaction(deps.writes) as connection:
+            if await find(connection, claim) is None:
+                await save(connection, claim, refusal)

@@ -12,13 +12,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
+from domain.exchange.curve import SHARE_DECIMALS
 from domain.shared.errors import Rejected
-from domain.shared.money import Micros, parse_usdc
+from domain.shared.money import MICROS_MAX, USDC_DECIMALS, Micros, parse_amount
 
 PLAIN: Final = r"^[^\u0000-\u001f\u007f]*$"
 """As a JSON Schema pattern: no control characters."""
 UUID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 AMOUNT_PATTERN: Final = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,6})?$"
+SHARES_PATTERN: Final = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?$"
+SHARES_MAX: Final = 10**36 - 1
 
 
 class Input(BaseModel):
@@ -34,19 +37,35 @@ def storable(text: str) -> str:
     return text
 
 
-def _usdc(value: Any, info: ValidationInfo) -> Micros:
+def amount_of(value: Any, info: ValidationInfo, decimals: int, largest: int) -> int:
+    """A decimal string as minor units; a refusal names the field."""
     if not isinstance(value, str):
         raise PydanticCustomError("amount", "amounts are decimal strings, not JSON numbers")
     try:
-        return parse_usdc(value)
+        return parse_amount(value, decimals, largest)
     except Rejected as rejected:
         raise Rejected(rejected.code, rejected.detail, pointer=f"/{info.field_name}") from rejected
+
+
+def _usdc(value: Any, info: ValidationInfo) -> Micros:
+    return Micros(amount_of(value, info, USDC_DECIMALS, MICROS_MAX))
+
+
+def _shares(value: Any, info: ValidationInfo) -> int:
+    return amount_of(value, info, SHARE_DECIMALS, SHARES_MAX)
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise PydanticCustomError("flag", "true or false is wanted")
     return value
+
+
+def _whole(value: Any) -> int:
+    whole = value.is_integer() if isinstance(value, float) else isinstance(value, int) and not isinstance(value, bool)
+    if not whole:
+        raise PydanticCustomError("whole", "a whole number is wanted")
+    return int(value)
 
 
 def _moment(value: datetime) -> datetime:
@@ -73,6 +92,15 @@ Usdc = Annotated[
 ]
 """A decimal string on the wire, micros in the program."""
 
+Shares = Annotated[
+    int,
+    BeforeValidator(_shares),
+    WithJsonSchema(
+        {"type": "string", "pattern": SHARES_PATTERN, "description": "Shares, at most 18 decimals", "examples": ["2.5"]}
+    ),
+]
+"""A decimal string on the wire, atto-shares in the program."""
+
 Id = Annotated[
     str,
     StringConstraints(pattern=UUID_PATTERN),
@@ -80,6 +108,8 @@ Id = Annotated[
 ]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """true or false, not 1, "yes" or "off"; pydantic's own StrictBool is overruled by how Litestar validates."""
+WHOLE: Final = BeforeValidator(_whole)
+"""Last in the annotation of an int, after its bounds: a JSON number without fraction (5 and 5.0), not "5" or true."""
 Moment = Annotated[datetime, BeforeValidator(_moment_text), AfterValidator(_moment)]
 Name = Annotated[
     str,

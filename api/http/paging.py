@@ -71,13 +71,20 @@ def answer(
     """The page as JSON, or as CSV when the client asks for it and the list is a history."""
     cursors: Cursors = request.app.state.cursors
     cursor = cursors.write(request.url.path, next_key)
-    if csv_allowed and _wants_csv(request.headers.get("accept", "")):
-        headers = {"X-Next-Cursor": cursor} if cursor else {}
-        headers["Content-Disposition"] = f'attachment; filename="{request.url.path.rsplit("/", 1)[-1]}.csv"'
-        return Response(as_csv(bodies), media_type=CSV, headers=headers)
+    if csv_allowed and (found := table(request, bodies, cursor)) is not None:
+        return found
     tail = f'"{cursor}"' if cursor else "null"
     text = '{"items":[' + ",".join(bodies) + '],"next_cursor":' + tail + "}"
     return Response(text.encode(), media_type="application/json")
+
+
+def table(request: Request[Any, Any, Any], bodies: Sequence[str], cursor: str | None = None) -> Response[Any] | None:
+    """JSON objects as a CSV answer when the client asks for one. Raises Rejected not_acceptable."""
+    if not _wants_csv(request.headers.get("accept", "")):
+        return None
+    headers = {"X-Next-Cursor": cursor} if cursor else {}
+    headers["Content-Disposition"] = f'attachment; filename="{request.url.path.rsplit("/", 1)[-1]}.csv"'
+    return Response(as_csv(bodies), media_type=CSV, headers=headers)
 
 
 def _wants_csv(accept: str) -> bool:

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N`: hold the answer until the resource is finished, at most N ≤ 10 seconds."""
+"""`Prefer: wait=N`: hold the answer until the resource is finished, at most N ≤ 10 seconds; 10 without a number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from litestar import Request
 
 LONGEST_S: Final = 10.0
 _POLL_S: Final = 0.25
-_WAIT: Final = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,3})(?:$|[,;\s])", re.ASCII)
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait(?:=([0-9]{1,3}))?(?:$|[,;\s])", re.ASCII)
 
 Read = Callable[[], Awaitable[tuple[str, bool]]]
 
@@ -26,7 +26,7 @@ class Changes(Protocol):
 def asked(request: Request[Any, Any, Any]) -> float:
     """Seconds the client is willing to wait; 0 without the header."""
     match = _WAIT.search(request.headers.get("prefer", ""))
-    return min(float(match.group(1)), LONGEST_S) if match else 0.0
+    return min(float(match.group(1) or LONGEST_S), LONGEST_S) if match else 0.0
 
 
 async def until_finished(changes: Changes, seconds: float, read: Read) -> str | None:

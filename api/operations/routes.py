@@ -10,23 +10,23 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import BaseModel
-from temporalio.service import RPCError, RPCStatusCode
 
-from api.connecting import connecting
 from api.deps import ApiConfig, Deps
 from api.dispatch import Dispatch
-from api.exchange.deposits import own_or_asked
-from api.exchange.withdrawals import DecisionNote, cancel_withdrawal
+from api.exchange.contributions import cancel_round
+from api.exchange.lp import cancel_lp_withdrawal
+from api.exchange.withdrawals import cancel_withdrawal
 from api.http import bodies, paging
+from api.http.asked import AccountFilter, DecisionNote, note_of, own_or_asked
 from api.http.documented import guarded
 from api.http.idempotency import effect, json_answer
 from api.http.scopes import STAFF, Principal
-from domain.shared.errors import Rejected, Unavailable
+from domain.shared.errors import Rejected
 from domain.shared.processes import PROCESSES, RetryProcess
 from storage.database import transaction
 from storage.events import audit
 from storage.intents.idempotency import Stored
-from storage.intents.withdrawals import dispatch_again
+from storage.intents.opened import dispatch_again
 from storage.reads import operations as reads
 from storage.reads.base import Row
 
@@ -109,14 +109,14 @@ async def list_operations(
     principal: Principal,
     kind: Annotated[str | None, QueryParameter(required=False, pattern="^[a-z_]{1,60}$")] = None,
     status: Annotated[OperationStatus | None, QueryParameter(required=False)] = None,
-    account_id: Annotated[UUID | None, QueryParameter(required=False)] = None,
+    account_id: AccountFilter = None,
     cursor: paging.Cursor = None,
     limit: paging.Limit = 50,
 ) -> Response[OperationPage]:
     """Newest first. Kinds are deposit, withdrawal, sweep, backup and so on; an unknown kind gives an empty list."""
+    owner = own_or_asked(principal, account_id)
     if kind is not None and kind not in PROCESSES:
         return paging.answer(request, [], None)
-    owner = own_or_asked(principal, account_id)
     found = await reads.operations(
         deps.reads, account_id=owner, kind=kind, status=status, limit=limit, after=paging.after(request, cursor)
     )
@@ -142,17 +142,30 @@ async def cancel(
     operation_id: FromPath[UUID],
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[OperationView]:
-    """A withdrawal can be cancelled until it is signed; other kinds end by themselves. The body may be left out."""
-    note = data.note if data is not None else ""
+    """A withdrawal can be cancelled until it is signed, one of liquidity until it is paid; operators cancel funding
+    rounds. Other kinds end by themselves. The body may be left out.
+    """
+    note = note_of(data)
 
     async def act() -> Stored:
         row = await _row(deps, principal, operation_id)
-        if row["kind"] != "withdrawal":
-            raise Rejected("not_cancellable", f"a {row['kind']} cannot be cancelled")
-        await cancel_withdrawal(deps, dispatch, principal, row["subject_id"], note)
+        await _cancel(deps, dispatch, principal, row, note)
         return json_answer(200, body_of(await _row(deps, principal, operation_id), deps.config))
 
     return await effect(request, deps, principal, act)
+
+
+async def _cancel(deps: Deps, dispatch: Dispatch, principal: Principal, row: Row, note: str) -> None:
+    """As the route of its own would. Raises Rejected not_cancellable for kinds that end by themselves."""
+    kind, subject = row["kind"], row["subject_id"]
+    if kind == "withdrawal":
+        await cancel_withdrawal(deps, dispatch, principal, subject, note)
+    elif kind == "lp_withdrawal":
+        await cancel_lp_withdrawal(deps, dispatch, principal, subject)
+    elif kind == "funding_round" and principal.staff:
+        await cancel_round(deps, dispatch, principal, subject, note)
+    else:
+        raise Rejected("not_cancellable", f"a {kind} cannot be cancelled")
 
 
 @post("/api/operations/{operation_id:uuid}/retry", status_code=202,
@@ -169,16 +182,14 @@ async def retry(
     """Tells a process that waits for an operator to try again. One that has ended cannot be retried: its id is its
     idempotency. One that Temporal does not know is started again from its row.
     """
-    note = data.note if data is not None else ""
+    note = note_of(data)
 
     async def act() -> Stored:
         row = await _row(deps, principal, operation_id)
         if row["status"] not in ("needs_operator", "failed"):
             raise Rejected("not_retryable", f"it is {row['status']}")
         poke = RetryProcess(cause=f"operator {principal.account_id}: {note}")
-        with connecting():
-            signalled = await deps.processes.signal(row["workflow_id"], "retry", poke)
-        if not signalled:
+        if not await deps.processes.signal(row["workflow_id"], "retry", poke):
             await _revive(deps, row)
         async with transaction(deps.writes) as connection:
             await audit(connection, principal.account_id, "operation_retried", str(operation_id), note=note)
@@ -190,12 +201,6 @@ async def retry(
 
 async def _revive(deps: Deps, row: Row) -> None:
     """Nothing runs under this id: hand it to the dispatcher if nothing ever did, refuse if it has ended."""
-    handle = deps.processes.client.get_workflow_handle(row["workflow_id"])
-    try:
-        await handle.describe(rpc_timeout=deps.processes.rpc_timeout)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise Unavailable("temporal_unavailable", f"Temporal answered {error.status.name}") from error
-        await dispatch_again(deps.writes, row["id"])
-        return
-    raise Rejected("not_retryable", "its process has ended; a new request makes a new one")
+    if await deps.processes.state(row["workflow_id"]) is not None:
+        raise Rejected("not_retryable", "its process has ended; a new request makes a new one")
+    await dispatch_again(deps.writes, row["id"])

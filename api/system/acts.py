@@ -11,12 +11,13 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from pydantic import BaseModel
 
 from api.deps import Deps
-from api.exchange.withdrawals import DecisionNote
 from api.http import bodies, paging
+from api.http.asked import DecisionNote, note_of
 from api.http.documented import guarded
 from api.http.idempotency import intend, json_answer
 from api.http.inputs import Flag, Input, Note
 from api.http.scopes import STAFF, Principal
+from api.system import examples
 from storage.database import Connection
 from storage.intents import system as intents
 from storage.intents.idempotency import Stored
@@ -26,7 +27,6 @@ from storage.reads.base import Listing
 TAG: Final = "System"
 ControlName = Literal["exchange.trading", "exchange.withdrawals", "copytrade.engine", "launchpad.launches"]
 QuarantineState = Literal["held", "replayed", "discarded"]
-_CONTROL_EXAMPLE: Final = {"name": "exchange.withdrawals", "enabled": False, "reason": "node under maintenance"}
 
 
 class ControlView(BaseModel):
@@ -68,7 +68,8 @@ class AlertPage(BaseModel):
 
 
 class QuarantineView(BaseModel):
-    """`payload` is what the upstream sent, as it came."""
+    """`payload` is what the upstream sent, as it came. `taken_up_at`: when a replayed item was read again; null while
+    the scanner has yet to."""
 
     id: str
     source: str
@@ -78,6 +79,7 @@ class QuarantineView(BaseModel):
     state: QuarantineState
     decided_by: str | None
     decided_at: datetime | None
+    taken_up_at: datetime | None
     created_at: datetime
 
 
@@ -87,7 +89,8 @@ class QuarantinePage(BaseModel):
 
 
 @get("/api/system/controls",
-     **guarded("List kill switches", tag=TAG, scopes=("system:read",)))  # fmt: skip
+     **guarded("List kill switches", tag=TAG, scopes=("system:read",),
+               response_example=examples.page(examples.CONTROL)))  # fmt: skip
 async def controls(deps: Deps) -> Response[ControlList]:
     """Every area; one never touched is enabled."""
     return bodies.json_response(await reads.controls(deps.reads))
@@ -95,7 +98,7 @@ async def controls(deps: Deps) -> Response[ControlList]:
 
 @post("/api/system/controls", status_code=200,
       **guarded("Switch an area on or off", tag=TAG, scopes=("system:write",), roles=STAFF, body=True, keyed=True,
-                request_example=_CONTROL_EXAMPLE))  # fmt: skip
+                request_example=examples.NEW_CONTROL, response_example=examples.page(examples.CONTROL)))  # fmt: skip
 async def set_control(
     request: Request[Any, Any, Any], deps: Deps, principal: Principal, data: JSONBody[NewControl]
 ) -> Response[ControlList]:
@@ -113,7 +116,9 @@ async def set_control(
     return await intend(request, deps, principal, work)
 
 
-@get("/api/system/alerts", **guarded("List alerts", "invalid_cursor", tag=TAG, scopes=("system:read",), roles=STAFF))
+@get("/api/system/alerts",
+     **guarded("List alerts", "invalid_cursor", tag=TAG, scopes=("system:read",), roles=STAFF,
+               response_example=examples.page(examples.ALERT)))  # fmt: skip
 async def alerts(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -139,7 +144,9 @@ async def _item(connection: Connection, listing: Listing, item_id: str) -> Store
 
 @post("/api/system/alerts/{alert_id:uuid}/resolve", status_code=200,
       **guarded("Resolve an alert", tag=TAG, scopes=("system:write",), roles=STAFF, body=True, keyed=True,
-                request_example={"note": "wallet refilled"}))  # fmt: skip
+                request_example={"note": "wallet refilled"},
+                response_example=examples.ALERT | {"resolved_at": "2026-11-21T05:00:00.000000Z",
+                                                   "resolved_by": examples.CONTROL["changed_by"]}))  # fmt: skip
 async def resolve_alert(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -148,7 +155,7 @@ async def resolve_alert(
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[AlertView]:
     """Closes it by hand; if the cause persists it opens again. The body may be left out."""
-    note = data.note if data is not None else ""
+    note = note_of(data)
 
     async def work(connection: Connection) -> Stored:
         await intents.close_alert(connection, alert_id=str(alert_id), principal=principal.account_id, note=note)
@@ -158,7 +165,8 @@ async def resolve_alert(
 
 
 @get("/api/system/quarantine",
-     **guarded("List quarantined items", "invalid_cursor", tag=TAG, scopes=("system:read",), roles=STAFF))  # fmt: skip
+     **guarded("List quarantined items", "invalid_cursor", tag=TAG, scopes=("system:read",), roles=STAFF,
+               response_example=examples.page(examples.QUARANTINED)))  # fmt: skip
 async def quarantine(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -186,7 +194,8 @@ async def _decide(
 
 @post("/api/system/quarantine/{item_id:uuid}/replay", status_code=200,
       **guarded("Replay a quarantined item", "conflict", tag=TAG, scopes=("system:write",), roles=STAFF, body=True,
-                keyed=True, request_example={"note": "decoder fixed"}))  # fmt: skip
+                keyed=True, request_example={"note": "decoder fixed"},
+                response_example=examples.QUARANTINED | examples.DECIDED | {"state": "replayed"}))  # fmt: skip
 async def replay(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -194,13 +203,17 @@ async def replay(
     item_id: FromPath[UUID],
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[QuarantineView]:
-    """Its reader takes it up again. The body may be left out."""
-    return await _decide(request, deps, principal, item_id, "replayed", data.note if data is not None else "")
+    """Transfers that were passed over (`transfer_log`) are read again by the scanner: what it understands now becomes
+    deposits, what is as odd as before is held again. Every other kind the step that met it has asked for again by
+    itself; it is marked as dealt with. The body may be left out.
+    """
+    return await _decide(request, deps, principal, item_id, "replayed", note_of(data))
 
 
 @post("/api/system/quarantine/{item_id:uuid}/discard", status_code=200,
       **guarded("Discard a quarantined item", "conflict", tag=TAG, scopes=("system:write",), roles=STAFF, body=True,
-                keyed=True, request_example={"note": "spam"}))  # fmt: skip
+                keyed=True, request_example={"note": "spam"},
+                response_example=examples.QUARANTINED | examples.DECIDED | {"state": "discarded"}))  # fmt: skip
 async def discard(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -209,4 +222,4 @@ async def discard(
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[QuarantineView]:
     """It is not processed; the row stays for the record. The body may be left out."""
-    return await _decide(request, deps, principal, item_id, "discarded", data.note if data is not None else "")
+    return await _decide(request, deps, principal, item_id, "discarded", note_of(data))

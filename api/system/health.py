@@ -55,10 +55,13 @@ async def health(deps: Deps) -> Response[HealthView]:
      **public("Readiness", "unavailable", "temporal_unavailable", tag=TAG,
               response_example={"ready": True, "database": "ok", "migrations": "0001", "temporal": "ok"}))  # fmt: skip
 async def ready(deps: Deps) -> Response[ReadyView]:
-    """Postgres answers, is at the newest migration, and Temporal is reachable; otherwise 503 with what is missing."""
-    at, wanted = await reads.revision(deps.reads), reads.newest_revision()
-    if at != wanted:
-        raise Unavailable("unavailable", f"the database is at migration {at}, this code needs {wanted}")
+    """Postgres answers, no migration is pending, and Temporal is reachable; otherwise 503 with what is missing.
+
+    A database that a newer release has migrated is ready: that is how a release is rolled back.
+    """
+    at, shipped = await reads.revision(deps.reads), reads.shipped_revisions()
+    if shipped.pending(at):
+        raise Unavailable("unavailable", f"the database is at migration {at}, this code needs {shipped.newest}")
     if not await reachable(deps.processes):
         raise Unavailable("temporal_unavailable", "the workflow service does not answer")
     return bodies.encoded({"ready": True, "database": "ok", "migrations": at, "temporal": "ok"})

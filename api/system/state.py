@@ -16,7 +16,7 @@ from api.http import bodies, paging
 from api.http.documented import guarded, public
 from api.http.edge import RequestMetrics
 from api.http.scopes import STAFF
-from api.system import temporal
+from api.system import examples, temporal
 from domain.shared.errors import Rejected
 from domain.shared.money import format_usdc
 from domain.shared.problems import PROBLEMS
@@ -28,7 +28,7 @@ _log = structlog.get_logger("api.system")
 
 
 class StatusView(BaseModel):
-    """`temporal` is null when the workflow service does not answer."""
+    """`temporal` is null when the workflow service does not answer. `http`: this process since its start."""
 
     operations: dict[str, int]
     undispatched: int
@@ -36,6 +36,7 @@ class StatusView(BaseModel):
     open_alerts: int
     webhook_deliveries: dict[str, int]
     last_event_at: datetime | None
+    last_backfill_at: datetime | None
     chains: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
     database_bytes: int
@@ -43,13 +44,15 @@ class StatusView(BaseModel):
     http: dict[str, int]
 
 
-@get("/api/system/status", **guarded("Read the system's state", tag=TAG, scopes=("system:read",)))
+@get("/api/system/status",
+     **guarded("Read the system's state", tag=TAG, scopes=("system:read",),
+               response_example=examples.STATUS))  # fmt: skip
 async def status(deps: Deps, metrics: RequestMetrics) -> Response[StatusView]:
-    """Operations by status, intents not dispatched, dead letters, alerts, chain cursors, last job runs, database
-    size; queue backlogs, failed workflows and schedules from Temporal; requests and errors of this process.
+    """Operations by status, intents not dispatched, dead letters, alerts, chain cursors, last backfill and job runs,
+    database size; queue backlogs, failed workflows and schedules from Temporal; requests and errors of this process.
     """
     body = await reads.status(deps.reads)
-    answered = {"requests": metrics.answered, "errors": metrics.failed}
+    answered = {"requests": metrics.answered, "errors": metrics.failed, "error_rate_bps": metrics.error_rate_bps}
     return bodies.json_response(bodies.splice(body, temporal=await temporal.state(deps.processes), http=answered))
 
 
@@ -112,7 +115,7 @@ class AuditPage(BaseModel):
 
 @get("/api/system/audit",
      **guarded("Read the audit log", "invalid_cursor", "not_acceptable", tag=TAG, scopes=("system:read",), roles=STAFF,
-               csv=True))  # fmt: skip
+               csv=True, response_example=examples.page(examples.AUDIT)))  # fmt: skip
 async def audit_log(
     request: Request[Any, Any, Any],
     deps: Deps,
@@ -142,16 +145,15 @@ def _entry(code: str) -> dict[str, Any]:
     return {"code": code, **PROBLEMS[code]._asdict()}
 
 
-@get("/api/problems", **public("List problem codes", tag=TAG))
+@get("/api/problems",
+     **public("List problem codes", tag=TAG, response_example=examples.page(examples.PROBLEM)))  # fmt: skip
 async def problem_list() -> Response[ProblemList]:
     """Every stable code with its status and what to do."""
     return bodies.encoded({"items": [_entry(code) for code in sorted(PROBLEMS)], "next_cursor": None})
 
 
 @get("/api/problems/{code:str}",
-     **public("Explain a problem code", tag=TAG,
-              response_example={"code": "amount_precision", "status": 400,
-                                "title": "More decimals than the unit has.", "advice": "…"}))  # fmt: skip
+     **public("Explain a problem code", tag=TAG, response_example=examples.PROBLEM))  # fmt: skip
 async def problem(code: FromPath[str]) -> Response[ProblemView]:
     """What the `type` of a problem points to."""
     if code not in PROBLEMS:

@@ -34,13 +34,16 @@ async def reachable(dsn: str) -> Finding:
 
 
 async def migrations(pool: Pool) -> Finding:
-    """Is the database at the revision this code knows?"""
+    """Is the database at the revision this code knows, or at one of a newer release?"""
     from storage.reads import system
 
-    at, newest = await system.revision(pool), system.newest_revision()
-    if at == newest:
-        return good("migrations", f"at revision {at}, the newest")
-    return away("migrations", f"at revision {at or 'none'}, this version needs {newest}", "holdfast migrate --yes")
+    at, shipped = await system.revision(pool), system.shipped_revisions()
+    if shipped.pending(at):
+        needs = f"at revision {at or 'none'}, this version needs {shipped.newest}"
+        return away("migrations", needs, "holdfast migrate --yes")
+    if at != shipped.newest:
+        return good("migrations", f"at revision {at} of a newer release; this version runs on it")
+    return good("migrations", f"at revision {at}, the newest")
 
 
 async def durability(pool: Pool) -> Finding:

@@ -36,4 +36,38 @@ def webhook_delivery(delivery_id: str) -> str:
     return f"webhook-delivery:{delivery_id}"
 
 
+def funding_round(asset_id: str) -> str:
+    return f"lp-funding:{asset_id}"
+
+
+def lp_withdrawal(withdrawal_id: str) -> str:
+    return f"lp-withdrawal:{withdrawal_id}"
+
+
+def lp_fee_claim(claim_id: str) -> str:
+    return f"lp-fee-claim:{claim_id}"
+
+
+def market_engine(number: int) -> str:
+    return f"market-engine:{number}"
+
+
+def price_engine(asset_id: str) -> str:
+    return f"price:{asset_id}"
+
+
+def asset_halt(halt_id: str) -> str:
+    return f"asset-halt:{halt_id}"
+
+
+def oracle_refresh(asset_id: str, slot: str) -> str:
+    """`slot`: which refresh, as the schedule or the operator's request names it."""
+    return f"oracle:{asset_id}:{slot}"
+
+
+def correction(correction_id: str) -> str:
+    return f"correction:{correction_id}"
+
+
+PRICE_FEED = "price-feed"
 DISPATCHER = "dispatcher"

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -42,6 +44,66 @@ def custody(chain_id: int, bucket: str) -> str:
     return f"custody:{chain_id}:{bucket}"
 
 
+def reserve(asset_id: str) -> str:
+    """What backs an asset's shares: the curve's integral."""
+    return f"assets:{asset_id}:reserve"
+
+
+def lp_principal(asset_id: str) -> str:
+    """What liquidity providers put in and may take out again. Trading never touches it."""
+    return f"assets:{asset_id}:lp_principal"
+
+
+def lp_fees(asset_id: str) -> str:
+    """The providers' part of the fees, until they claim it."""
+    return f"assets:{asset_id}:lp_fees"
+
+
+Line = tuple[str, str, int]
+"""Account, unit, amount: a posting as a plain value, where ten thousand a second are made."""
+
+
+class Booking(NamedTuple):
+    """A single-phase transfer as a plain value; what `Transfer` demands is demanded by `check_booking`."""
+
+    key: str
+    kind: str
+    lines: tuple[Line, ...]
+    ref: str = ""
+
+
+@lru_cache(maxsize=65_536)
+def is_account(path: str) -> bool:
+    """Whether this is an account path of the grammar."""
+    return _ACCOUNT.match(path) is not None
+
+
+def check_line(account: str, amount: int) -> None:
+    """Raises: ValueError when a line names no account, or moves nothing."""
+    if not is_account(account):
+        raise ValueError(f"not an account path: {account}")
+    if amount == 0:
+        raise ValueError("a posting of zero says nothing")
+
+
+def check_sums(key: str, lines: Iterable[Line]) -> None:
+    """Raises: ValueError when there are fewer than two lines, or those of a unit do not sum to zero."""
+    sums: dict[str, int] = defaultdict(int)
+    count = 0
+    for _, unit, amount in lines:
+        sums[unit] += amount
+        count += 1
+    if count < 2 or any(sums.values()):
+        raise ValueError(f"transfer {key} does not sum to zero: {dict(sums)}")
+
+
+def check_booking(booking: Booking) -> None:
+    """Raises: ValueError when a `Transfer` of the same lines could not be made."""
+    for account, _, amount in booking.lines:
+        check_line(account, amount)
+    check_sums(booking.key, booking.lines)
+
+
 class Phase(StrEnum):
     SINGLE = "single"
     PENDING = "pending"
@@ -59,10 +121,7 @@ class Posting(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> Posting:
-        if not _ACCOUNT.match(self.account):
-            raise ValueError(f"not an account path: {self.account}")
-        if self.amount == 0:
-            raise ValueError("a posting of zero says nothing")
+        check_line(self.account, self.amount)
         return self
 
 
@@ -79,11 +138,7 @@ class Transfer(BaseModel):
 
     @model_validator(mode="after")
     def _balanced(self) -> Transfer:
-        sums: dict[str, int] = defaultdict(int)
-        for posting in self.postings:
-            sums[posting.unit] += posting.amount
-        if len(self.postings) < 2 or any(sums.values()):
-            raise ValueError(f"transfer {self.key} does not sum to zero: {dict(sums)}")
+        check_sums(self.key, ((p.account, p.unit, p.amount) for p in self.postings))
         if (self.resolves is not None) != (self.phase in (Phase.POST, Phase.VOID)):
             raise ValueError("exactly a post or a void resolves a pending transfer")
         return self

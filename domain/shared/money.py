@@ -25,11 +25,12 @@ DECIMALS: Final[dict[str, int]] = {USDC: USDC_DECIMALS}
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]+))?\Z", re.ASCII)
 
 
-def parse_amount(text: str, decimals: int) -> int:
+def parse_amount(text: str, decimals: int, largest: int = MICROS_MAX) -> int:
     """Read a decimal string as minor units; exact or refused, never rounded.
 
     Args:     text  plain decimal without sign, exponent or spaces, e.g. "100.25".   decimals  scale of the unit.
-    Returns:  minor units, 0 ≤ value ≤ MICROS_MAX.
+              largest  what its column can hold.
+    Returns:  minor units, 0 ≤ value ≤ largest.
     Raises:   Rejected validation_failed (not a number, or too large), amount_precision (too many decimals).
     Source:   api.md section 3.
     """
@@ -41,7 +42,7 @@ def parse_amount(text: str, decimals: int) -> int:
         raise Rejected("amount_precision", f"{text[:40]!r} has more than {decimals} decimals")
     scale: int = 10**decimals
     value = int(whole) * scale + int(fraction.ljust(decimals, "0") or "0")
-    if value > MICROS_MAX:
+    if value > largest:
         raise Rejected("validation_failed", f"{text[:40]!r} is larger than this system books")
     return value
 

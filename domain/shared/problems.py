@@ -67,7 +67,9 @@ PROBLEMS: dict[str, Problem] = {
         409, "The account's limit for 24 hours would be passed.", "Wait, or ask an operator."
     ),
     "platform_daily_limit": Problem(
-        409, "The platform's limit for 24 hours would be passed.", "Wait; operators have been told."
+        409,
+        "The platform's limit for 24 hours would be passed.",
+        "Wait for the 24 hours to pass; operators are told from four fifths of it on.",
     ),
     "destination_not_allowed": Problem(
         409,
@@ -75,10 +77,17 @@ PROBLEMS: dict[str, Problem] = {
         "The zero address, the token contract and the platform's own addresses are refused.",
     ),
     "withdrawals_disabled": Problem(
-        409, "Withdrawals are switched off.", "See /api/system/controls; operators have been told."
+        409,
+        "Withdrawals are switched off.",
+        "Nothing was taken. Ask again later; operators see who switched them off, and why, at /api/system/controls.",
     ),
     "not_cancellable": Problem(409, "It is signed already, or ended.", "See its status."),
     "not_approvable": Problem(409, "It does not wait for approval.", "See its status."),
+    "not_correctable": Problem(
+        409,
+        "This account or unit is not corrected by hand.",
+        "USDC can be moved between users' available balances, platform:fees, platform:treasury and an asset's lp_fees.",
+    ),
     "not_retryable": Problem(
         409, "Only an operation that needs an operator or has failed can be retried.", "See its status."
     ),
@@ -86,6 +95,31 @@ PROBLEMS: dict[str, Problem] = {
         409,
         "The chain's node refuses this transaction for good.",
         "`reason` says why: nonce_too_low, underpriced, insufficient_gas_funds, reverts or other.",
+    ),
+    "asset_not_active": Problem(409, "The asset is not open for trading.", "See its status."),
+    "asset_halted": Problem(409, "Trading in this asset is halted.", "It resumes by itself; see the asset."),
+    "trading_disabled": Problem(409, "Trading is switched off.", "See /api/system/controls."),
+    "amount_too_small": Problem(409, "The amount buys or brings nothing after fee.", "Trade more."),
+    "slippage_exceeded": Problem(409, "The price moved past the limit given.", "Ask for a new quote."),
+    "circuit_breaker": Problem(
+        409, "The order would move the price further than the asset's breaker allows in a minute.", "Trade less."
+    ),
+    "symbol_taken": Problem(409, "Another asset has this symbol.", "Choose another one."),
+    "funding_closed": Problem(409, "The asset takes no contributions any more.", "See its status."),
+    "hard_cap_exceeded": Problem(409, "The contribution would pass the hard cap.", "What is left is in `detail`."),
+    "not_vested": Problem(409, "The amount is more than what has vested.", "The next vesting date is in `detail`."),
+    "nothing_to_claim": Problem(409, "No fees have been earned since the last claim.", "Come back after trades."),
+    "not_halted": Problem(409, "The asset is not halted.", "See its status."),
+    "upstream_refused": Problem(
+        409, "An upstream refuses our request: its key, its quota or its form.", "Runbook oracle_degraded."
+    ),
+    "payload_keys_missing": Problem(
+        409,
+        "Workflow payloads are not encrypted here.",
+        "Set PAYLOAD_KEYS to encrypt them; without it the Temporal UI needs no codec.",
+    ),
+    "correction_failed": Problem(
+        409, "The books refused an approved correction.", "`failure_code` says why; runbook correction_failed."
     ),
     "email_taken": Problem(409, "Another account uses this e-mail.", "Use another one."),
     "conflict": Problem(409, "The state changed in between.", "Read it again."),
@@ -100,6 +134,12 @@ PROBLEMS: dict[str, Problem] = {
     "hot_wallet_low": Problem(503, "The hot wallet is short of USDC.", "A sweep is under way; runbook hot_wallet_low."),
     "gas_wallet_low": Problem(503, "A wallet is short of gas.", "Runbook gas_wallet_low."),
     "webhook_failing": Problem(503, "The receiver did not answer 2xx.", "Delivery is retried for three days."),
+    "search_unavailable": Problem(
+        503, "The web search does not answer.", "The oracle tries again; runbook oracle_degraded."
+    ),
+    "model_unavailable": Problem(
+        503, "The language model does not answer.", "The oracle tries again; runbook oracle_degraded."
+    ),
     "quarantined": Problem(
         503, "An upstream sent a shape we do not know; it is kept in quarantine.", "Runbook quarantine."
     ),
@@ -123,6 +163,23 @@ PROBLEMS: dict[str, Problem] = {
         "The node serves another chain than configured.",
         "Correct ARBITRUM_RPC_URL or ARBITRUM_CHAIN_ID.",
     ),
+    "engine_lagging": Problem(500, "Orders wait longer than they should.", "Runbook engine_lagging."),
+    "funding_refund_stuck": Problem(500, "A refund of a funding round does not end.", "Runbook funding_refund_stuck."),
+    "oracle_degraded": Problem(
+        503,
+        "No valid oracle signal could be had; the market price weighs 0.95 for an hour.",
+        "Runbook oracle_degraded.",
+    ),
+    "breaker_tripped": Problem(503, "A price moved too far in a minute.", "Runbook breaker_tripped."),
     "backup_failed": Problem(500, "The backup or its restore drill failed.", "Runbook backup_failed."),
     "history_mismatch": Problem(500, "A workflow's history does not fit its code.", "Runbook history_mismatch."),
 }
+
+
+def for_operators(code: str) -> str:
+    """The code under which operators are called for a failure of this code: one that has a runbook.
+
+    What is listed as somebody else's to act on, or not listed at all, should not have stopped anything: a defect.
+    """
+    known = PROBLEMS.get(code)
+    return code if known is not None and known.status == 500 else "internal_error"

@@ -36,9 +36,12 @@ class ParkOperation(BaseModel):
 
 
 class Process(NamedTuple):
+    """`again`: started anew when its last run failed or was terminated; its row says whether anything is left to do."""
+
     workflow: str
     queue: str
     area: str
+    again: bool = False
 
 
 EXCHANGE: Final = "exchange"
@@ -50,7 +53,13 @@ PROCESSES: Final[dict[str, Process]] = {
     "deposit": Process("Deposit", EXCHANGE, "exchange"),
     "withdrawal": Process("Withdrawal", EXCHANGE, "exchange"),
     "sweep": Process("Sweep", EXCHANGE, "exchange"),
-    "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations"),
+    "funding_round": Process("FundingRound", EXCHANGE, "exchange"),
+    "lp_withdrawal": Process("LpWithdrawal", EXCHANGE, "exchange"),
+    "lp_fee_claim": Process("LpFeeClaim", EXCHANGE, "exchange"),
+    "asset_halt": Process("AssetHalt", EXCHANGE, "exchange", again=True),
+    "oracle_refresh": Process("OracleRefresh", EXCHANGE, "exchange"),
+    "correction": Process("Correction", OPERATIONS, "operations", again=True),
+    "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations", again=True),
     "backup": Process("Backup", OPERATIONS, "operations"),
     "restore_drill": Process("RestoreDrill", OPERATIONS, "operations"),
 }

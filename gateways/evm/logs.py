@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from domain.exchange import passed_over
 from domain.exchange.messages import TransferLog
 from domain.shared.errors import Unavailable
 from gateways.evm.envelopes import Call, NodeError
@@ -89,8 +90,15 @@ class TransferFinder:
             else:
                 odd.setdefault((log.address, reason), []).append(log)
         for (token, reason), group in odd.items():
-            payload = {"token": token, "count": len(group), "first": _payload(group[0])}
-            await self._quarantine(self._rpc.source, "transfer_log", reason, payload)
+            blocks = [log.blockNumber for log in group]
+            payload = {
+                "token": token,
+                "count": len(group),
+                "first_block": min(blocks),
+                "last_block": max(blocks),
+                "first": _payload(group[0]),
+            }
+            await self._quarantine(self._rpc.source, passed_over.KIND, reason, payload)
         return good
 
     async def _receipts(self, logs: Sequence[Log]) -> dict[str, MinedTransaction]:

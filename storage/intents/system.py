@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.exchange.passed_over import blocks_of
 from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from storage.database import Connection
@@ -46,12 +47,15 @@ async def close_alert(connection: Connection, *, alert_id: str, principal: str, 
 
 
 async def decide_quarantine(connection: Connection, *, item_id: str, state: str, principal: str, note: str) -> None:
-    """Let an item be processed again (`replayed`: its reader takes it up) or drop it (`discarded`), once.
+    """Have an item read again (`replayed`) or drop it (`discarded`), once.
+
+    Transfers that were passed over are read again by the scanner. Everything else was asked for again by the step that
+    met it, so it counts as taken up at once.
 
     Raises: Rejected not_found, conflict.
     """
     cursor = await connection.execute(
-        "SELECT source, kind, state FROM platform.quarantine WHERE id = %s FOR UPDATE", [item_id]
+        "SELECT source, kind, payload, state FROM platform.quarantine WHERE id = %s FOR UPDATE", [item_id]
     )
     row = await cursor.fetchone()
     if row is None:
@@ -60,9 +64,11 @@ async def decide_quarantine(connection: Connection, *, item_id: str, state: str,
         return
     if row["state"] != "held":
         raise Rejected("conflict", f"it is {row['state']} already")
+    at_once = state == "replayed" and blocks_of(row["kind"], row["payload"]) is None
     await connection.execute(
-        """UPDATE platform.quarantine SET state = %s, decided_by = %s, decided_at = clock_timestamp() WHERE id = %s""",
-        [state, principal, item_id],
+        """UPDATE platform.quarantine SET state = %s, decided_by = %s, decided_at = clock_timestamp(),
+             taken_up_at = CASE WHEN %s THEN clock_timestamp() END WHERE id = %s""",
+        [state, principal, at_once, item_id],
     )
     await audit(connection, principal, f"quarantine_{state}", item_id, source=row["source"], note=note)
     payload: dict[str, str | int | bool | None] = {"id": item_id, "source": row["source"], "kind": row["kind"]}

@@ -37,12 +37,16 @@ async def delete_webhook(connection: Connection, *, webhook_id: str, principal: 
     await audit(connection, principal, "webhook_deleted", webhook_id)
 
 
-async def redeliver(connection: Connection, *, webhook_id: str, delivery_id: str, principal: str) -> str:
+async def redeliver(
+    connection: Connection, *, webhook_id: str, delivery_id: str, principal: str, abandoned: bool = False
+) -> str:
     """A new delivery of the same event under a new id, because the old one's process has ended; return the new id.
 
     One delivery row exists per webhook and event: the row is given a new id and starts over.
 
-    Raises: Rejected not_found; conflict while the first attempt still runs.
+    Args:   abandoned  the process is known to have ended without an answer (terminated); without that a pending
+                       delivery is under way.
+    Raises: Rejected not_found; conflict while it is under way.
     """
     cursor = await connection.execute(
         """SELECT status FROM platform.webhook_deliveries WHERE id = %s AND webhook_id = %s FOR UPDATE""",
@@ -51,7 +55,7 @@ async def redeliver(connection: Connection, *, webhook_id: str, delivery_id: str
     row = await cursor.fetchone()
     if row is None:
         raise Rejected("not_found", "no such delivery")
-    if row["status"] == "pending":
+    if row["status"] == "pending" and not abandoned:
         raise Rejected("conflict", "it is still being delivered")
     fresh = new_id()
     await connection.execute(

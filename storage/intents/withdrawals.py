@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from domain.exchange.withdrawals import STEPS
 from domain.shared import ids
 from domain.shared.events import Event
 from domain.shared.money import format_usdc
-from storage.database import Connection, Pool, transaction
+from storage.database import Connection
 from storage.events import audit, emit, new_id
+from storage.intents.opened import Opened
 from storage.operations import open_operation
-
-
-class Opened(NamedTuple):
-    """What was written, and under which id the process runs."""
-
-    withdrawal_id: str
-    operation_id: str
-    workflow_id: str
-    account_id: str
-    summary: str
 
 
 async def open_withdrawal(
@@ -63,19 +52,3 @@ async def open_withdrawal(
         ),
     )
     return Opened(withdrawal_id, operation_id, workflow_id, account_id, summary)
-
-
-async def mark_dispatched(pool: Pool, operation_id: str) -> None:
-    """The workflow is known to exist: the dispatcher need not start it."""
-    async with transaction(pool) as connection:
-        await connection.execute(
-            "UPDATE platform.operations SET dispatched_at = clock_timestamp() WHERE id = %s AND dispatched_at IS NULL",
-            [operation_id],
-        )
-
-
-async def dispatch_again(pool: Pool, operation_id: str) -> None:
-    """Hand the operation to the dispatcher once more: its workflow does not exist in Temporal."""
-    async with transaction(pool) as connection:
-        await connection.execute("UPDATE platform.operations SET dispatched_at = NULL WHERE id = %s", [operation_id])
-        await connection.execute("SELECT pg_notify('intents', '')")

@@ -21,6 +21,11 @@ def usdc(column: str) -> str:
     return f"trim_scale({column} * 0.000001)::text"
 
 
+def shares(column: str) -> str:
+    """SQL: atto-shares as a decimal string."""
+    return f"trim_scale({column} * 0.000000000000000001)::text"
+
+
 class Listing(NamedTuple):
     """A list newest first. `body`: the JSON of one item; `key`: what orders it, unique; `kind`: the key's SQL type."""
 

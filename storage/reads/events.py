@@ -66,6 +66,23 @@ async def since(
     return rows, bool(waiting and waiting["yes"])
 
 
+async def resumable(pool: Pool, after: Position) -> Position | None:
+    """None when a client that was told everything up to `after` can go on there; else where it must begin anew: now.
+
+    It cannot when the outbox does not hold that event: it is older than what is kept, or its number comes from a
+    server whose database has been restored since. Numbers start again then, and waiting for larger ones would be
+    silence. A position without an event (id 0) is one that was handed out here.
+    """
+    async with reading(pool) as connection:
+        current = await now(connection)
+        if after.id == 0:
+            return None if after.xact <= current.xact else current
+        cursor = await connection.execute(
+            "SELECT 1 FROM platform.outbox WHERE id = %s AND xact = %s", [after.id, after.xact]
+        )
+        return None if await cursor.fetchone() is not None else current
+
+
 async def backlog(pool: Pool, after: Position, topics: Sequence[str] | None, limit: int = 500) -> list[OutboxRow]:
     """Rows after a position, for a client that resumes."""
     async with reading(pool) as connection:

@@ -13,11 +13,23 @@ HELP: Final[dict[str, str]] = {
     "holdfast_scanner_lag_blocks": "Blocks between the head and the scanner.",
     "holdfast_deposits_pending": "Deposits seen and not yet credited.",
     "holdfast_withdrawals_open": "Withdrawals that have not ended, by status.",
+    "holdfast_hot_wallet_usdc_micros": "USDC of the hot wallet at the last custody upkeep; absent before the first.",
+    "holdfast_hot_wallet_wei": "ETH of the hot wallet at the last custody upkeep, in wei.",
+    "holdfast_gas_wallet_wei": "ETH of the gas wallet at the last custody upkeep, in wei.",
     "holdfast_outbox_age_seconds": "Age of the oldest intent not dispatched or event not handed to a webhook.",
     "holdfast_alerts_open": "Open alerts, by code.",
     "holdfast_kill_switch_open": "1: the area is switched off.",
     "holdfast_backup_age_seconds": "Seconds since the last good backup; absent before the first.",
     "holdfast_quarantine_items": "Items held in quarantine.",
+    "holdfast_orders_pending": "Orders without a verdict.",
+    "holdfast_orders_parked": "Orders set aside for an operator.",
+    "holdfast_orders_oldest_seconds": "Age of the oldest order that waits for its verdict.",
+    "holdfast_engine_seen_seconds": "Seconds since the market engine was last at work.",
+    "holdfast_engine_verdicts_total": "Verdicts the engine has given.",
+    "holdfast_engine_last_batch_orders": "Orders in the engine's last batch.",
+    "holdfast_engine_last_batch_seconds": "How long the engine's last batch took.",
+    "holdfast_oracle_degraded_assets": "Active assets without a valid oracle signal now: the market weighs 0.95.",
+    "holdfast_job_last_run_timestamp_seconds": "When a periodic job last recorded a run, by name; absent before that.",
     "holdfast_ledger_ok": "1: the last ledger check passed.",
     "holdfast_solvency_ok": "1: the last solvency check passed.",
 }
@@ -43,6 +55,28 @@ UNION ALL SELECT 'holdfast_kill_switch_open', 'area', n.name, (NOT coalesce(c.en
 UNION ALL SELECT 'holdfast_backup_age_seconds', '', '', extract(epoch FROM clock_timestamp() - max(created_at))::text
        FROM platform.job_runs WHERE job = 'backup' AND ok HAVING max(created_at) IS NOT NULL
 UNION ALL SELECT 'holdfast_quarantine_items', '', '', count(*)::text FROM platform.quarantine WHERE state = 'held'
+UNION ALL SELECT l.name, '', '', w.detail ->> l.figure
+       FROM (SELECT detail FROM platform.job_runs WHERE job = 'wallet_levels' ORDER BY created_at DESC LIMIT 1) w,
+         (VALUES ('holdfast_hot_wallet_usdc_micros', 'hot_usdc_micros'), ('holdfast_hot_wallet_wei', 'hot_wei'),
+                 ('holdfast_gas_wallet_wei', 'gas_wei')) AS l(name, figure)
+       WHERE w.detail ->> l.figure IS NOT NULL
+UNION ALL SELECT 'holdfast_orders_pending', '', '', count(*)::text FROM exchange.trades
+       WHERE status = 'pending' AND parked_at IS NULL
+UNION ALL SELECT 'holdfast_orders_parked', '', '', count(*)::text FROM exchange.trades
+       WHERE parked_at IS NOT NULL AND status = 'pending'
+UNION ALL SELECT 'holdfast_orders_oldest_seconds', '', '',
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::text FROM exchange.trades
+       WHERE status = 'pending' AND parked_at IS NULL
+UNION ALL SELECT g.name, 'engine', e.number::text, g.value FROM exchange.engines e CROSS JOIN LATERAL (VALUES
+       ('holdfast_engine_seen_seconds', extract(epoch FROM clock_timestamp() - e.seen_at)::text),
+       ('holdfast_engine_verdicts_total', e.verdicts::text),
+       ('holdfast_engine_last_batch_orders', e.last_batch_orders::text),
+       ('holdfast_engine_last_batch_seconds', (e.last_batch_us * 0.000001)::text)) AS g(name, value)
+UNION ALL SELECT 'holdfast_oracle_degraded_assets', '', '', count(*)::text FROM exchange.asset_prices p
+       JOIN exchange.assets a ON a.id = p.asset_id WHERE p.degraded_until > clock_timestamp() AND a.status = 'active'
+UNION ALL SELECT 'holdfast_job_last_run_timestamp_seconds', 'name', n.job, extract(epoch FROM r.created_at)::text
+       FROM unnest('{ledger_check,solvency,wallet_levels,retention,backup,restore_drill}'::text[]) AS n(job), LATERAL (
+         SELECT created_at FROM platform.job_runs j WHERE j.job = n.job ORDER BY created_at DESC LIMIT 1) r
 UNION ALL (SELECT 'holdfast_ledger_ok', '', '', ok::int::text FROM platform.job_runs WHERE job = 'ledger_check'
        ORDER BY created_at DESC LIMIT 1)
 UNION ALL (SELECT 'holdfast_solvency_ok', '', '', ok::int::text FROM platform.job_runs WHERE job = 'solvency'

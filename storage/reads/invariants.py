@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from storage.database import Pool
 from storage.reads.base import fetch_one
+from storage.reads.liquidity_rules import LIQUIDITY_RULES
+from storage.reads.market_rules import MARKET_RULES
 
 
 class Rule(NamedTuple):
@@ -31,6 +33,8 @@ RULES: Final = (
         """SELECT '0' AS expected, count(*)::text AS actual, count(*) AS violations FROM (
              SELECT t.id FROM platform.transfers t LEFT JOIN platform.postings p ON p.transfer_id = t.id
              GROUP BY t.id HAVING count(p.id) < 2
+             UNION SELECT p.transfer_id FROM platform.postings p
+             WHERE NOT EXISTS (SELECT 1 FROM platform.transfers t WHERE t.id = p.transfer_id)
              UNION SELECT transfer_id FROM platform.postings GROUP BY transfer_id, unit HAVING sum(amount) <> 0) x""",
     ),
     Rule(
@@ -75,7 +79,7 @@ RULES: Final = (
     Rule(
         "credited_deposits_match_ledger",
         "a deposit is credited exactly if its transfer is booked",
-        """WITH booked AS (SELECT key FROM platform.transfers WHERE kind = 'deposit'),
+        """WITH booked AS (SELECT key FROM platform.transfers WHERE kind IN ('deposit', 'custody_move')),
            credited AS (
              SELECT 'deposit:' || chain_id || ':' || tx_hash || ':' || log_ordinal AS key
              FROM exchange.deposits WHERE status = 'credited')
@@ -83,6 +87,8 @@ RULES: Final = (
              count(*) FILTER (WHERE c.key IS NULL OR b.key IS NULL) AS violations
            FROM credited c FULL JOIN booked b ON b.key = c.key""",
     ),
+    *(Rule(*rule) for rule in MARKET_RULES),
+    *(Rule(*rule) for rule in LIQUIDITY_RULES),
 )
 
 

@@ -84,7 +84,7 @@ DIFFERENCES: Final[dict[str, str]] = {
             'deposit:' || x.chain_id || ':' || x.tx_hash || ':' || x.log_ordinal), 'no such deposit')
             ELSE 'none' END AS actual
         FROM (SELECT * FROM exchange.deposits WHERE status = 'credited') d
-        FULL JOIN (SELECT * FROM platform.transfers WHERE kind = 'deposit') t
+        FULL JOIN (SELECT * FROM platform.transfers WHERE kind IN ('deposit', 'custody_move')) t
           ON t.key = 'deposit:' || d.chain_id || ':' || d.tx_hash || ':' || d.log_ordinal
         WHERE d.id IS NULL OR t.id IS NULL LIMIT 20""",
     "user_balances_not_negative": """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from storage.database import Pool
 from storage.reads.base import Found, Listing, fetch_all, fetch_one, fetch_page, moment
@@ -22,7 +22,8 @@ ALERTS: Final = Listing(
 QUARANTINE: Final = Listing(
     body=f"""json_build_object('id', q.id, 'source', q.source, 'kind', q.kind, 'reason', q.reason,
              'payload', q.payload, 'state', q.state, 'decided_by', q.decided_by,
-             'decided_at', {moment("q.decided_at")}, 'created_at', {moment("q.created_at")})""",
+             'decided_at', {moment("q.decided_at")}, 'taken_up_at', {moment("q.taken_up_at")},
+    'created_at', {moment("q.created_at")})""",
     source="platform.quarantine q",
     key="q.id",
 )
@@ -49,6 +50,8 @@ SELECT json_build_object(
   'webhook_deliveries', (SELECT coalesce(json_object_agg(status, n), '{{}}'::json) FROM
      (SELECT status, count(*) AS n FROM platform.webhook_deliveries GROUP BY status) x),
   'last_event_at', (SELECT {moment("max(created_at)")} FROM platform.outbox),
+  'last_backfill_at', (SELECT {moment("created_at")} FROM platform.audit_log WHERE action = 'chain_rescan'
+     AND subject IN (SELECT 'chain:' || chain_id FROM exchange.chain_cursors) ORDER BY id DESC LIMIT 1),
   'chains', (SELECT coalesce(json_agg(json_build_object('chain_id', chain_id, 'head_block', head_block,
      'next_block', next_block, 'safe_block', safe_block, 'finalized_block', finalized_block,
      'halted_reason', halted_reason, 'updated_at', {moment("updated_at")})), '[]'::json) FROM exchange.chain_cursors),
@@ -85,15 +88,30 @@ async def status(pool: Pool) -> str:
     return str(rows[0]["body"])
 
 
+class Revisions(NamedTuple):
+    """The migrations this code was shipped with."""
+
+    newest: str
+    known: frozenset[str]
+
+    def pending(self, at: str | None) -> bool:
+        """Must some of them still run on a database at this revision?
+
+        A revision that is not among them was made by a newer release, whose changes an older one bears
+        (docs/how_to/migrations.md): that is how a release is rolled back.
+        """
+        return at is None or (at in self.known and at != self.newest)
+
+
 @lru_cache(1)
-def newest_revision() -> str:
-    """The head revision this code was shipped with, read from the migration files (alembic is not loaded for it)."""
+def shipped_revisions() -> Revisions:
+    """Read from the migration files (alembic is not loaded for it)."""
     folder = Path(__file__).parent.parent / "migrations" / "versions"
     found = [_REVISION.findall(path.read_text()) for path in folder.glob("*.py")]
     revisions = {name for lines in found for word, name in lines if word == "revision"}
     parents = {name for lines in found for word, name in lines if word == "down_revision"}
     (head,) = revisions - parents
-    return str(head)
+    return Revisions(head, frozenset(revisions))
 
 
 async def revision(pool: Pool) -> str | None:

@@ -21,6 +21,7 @@ DELIVERIES: Final = Listing(
              'created_at', {moment("d.created_at")})""",
     source="platform.webhook_deliveries d LEFT JOIN platform.outbox o ON o.id = d.event_id",
     key="d.id",
+    extra="d.webhook_id, d.status, d.dispatched_at IS NOT NULL AS dispatched",
 )
 
 

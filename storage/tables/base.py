@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, MetaData, Numeric, Text, Uuid, func, text
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, MetaData, Numeric, Text, Uuid, func, text
 from sqlalchemy.dialects.postgresql import ENUM
 
 metadata = MetaData(
@@ -53,3 +53,21 @@ def words(name: str, *, nullable: bool = False, default: str | None = None, **kw
 def choice(name: str, schema: str, *values: str) -> ENUM:
     """A native enum type."""
     return ENUM(*values, name=name, schema=schema, metadata=metadata)
+
+
+def atto(name: str, *, default: int | None = None, nullable: bool = False) -> Column[Any]:
+    """Shares in units of 10^-18, and other wide integers."""
+    server_default = None if default is None else text(str(default))
+    return Column(name, Numeric(38, 0), nullable=nullable, server_default=server_default)
+
+
+def of_asset(*, index: bool = False) -> Column[Any]:
+    return Column("asset_id", Uuid, ForeignKey("exchange.assets.id"), nullable=False, index=index)
+
+
+def of_account(*, index: bool = False) -> Column[Any]:
+    return Column("account_id", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=index)
+
+
+def of_operation() -> Column[Any]:
+    return Column("operation_id", Uuid, ForeignKey("platform.operations.id"), nullable=True, index=True)

@@ -113,6 +113,8 @@ deposits = Table(
     # an orphan's process ended (its block was finalized away); re-inclusion starts the next generation
     Column("closed", Boolean, nullable=False, server_default=text("false")),
     at("credited_at"),
+    # its process has seen the credit, or runs no more; until then the head watcher tells it
+    at("told_at"),
     Column("operation_id", Uuid, ForeignKey("platform.operations.id"), nullable=True, index=True),
     created_at(),
     at("updated_at", default=True),
@@ -126,6 +128,12 @@ deposits = Table(
     Index("ix_deposits_seen", "chain_id", "block_number", postgresql_where=text("status = 'seen'")),
     Index(
         "ix_deposits_orphaned", "chain_id", "block_number", postgresql_where=text("status = 'orphaned' AND NOT closed")
+    ),
+    Index(
+        "ix_deposits_untold",
+        "chain_id",
+        "credited_at",
+        postgresql_where=text("status = 'credited' AND told_at IS NULL"),
     ),
     Index("ix_deposits_block_number", "chain_id", "block_number"),
     Index("ix_deposits_to_address", "to_address", "status"),

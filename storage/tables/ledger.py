@@ -33,7 +33,8 @@ postings = Table(
     "postings",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("transfer_id", BigInteger, ForeignKey("platform.transfers.id"), nullable=False, index=True),
+    # its transfer exists: the statement trigger looks, once a transfer and not once a line
+    Column("transfer_id", BigInteger, nullable=False, index=True),
     words("account"),
     words("unit"),
     Column("amount", Numeric(38, 0), nullable=False),

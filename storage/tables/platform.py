@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from storage.tables.base import at, choice, created_at, metadata, uuid_key, words
+from storage.tables.base import at, choice, created_at, metadata, of_operation, uuid_key, words
 
 role = choice("account_role", "platform", "admin", "operator", "trader", "creator")
 operation_status = choice(
@@ -193,9 +193,12 @@ quarantine = Table(
     words("state", default="held"),
     words("decided_by", nullable=True),
     at("decided_at"),
+    # a replayed item whose blocks the scanner has read again, or for which there was nothing to read
+    at("taken_up_at"),
     created_at(),
     CheckConstraint("state IN ('held', 'replayed', 'discarded')", name="state"),
     Index("uq_quarantine_fingerprint", "source", "fingerprint", unique=True),
+    Index("ix_quarantine_marked", "id", postgresql_where=text("state = 'replayed' AND taken_up_at IS NULL")),
     schema="platform",
 )
 
@@ -242,5 +245,53 @@ job_runs = Table(
     Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
     created_at(),
     Index("ix_job_runs_job", "job", "created_at"),
+    schema="platform",
+)
+
+# What was spent of a daily budget, by resource: search calls, model calls.
+budgets = Table(
+    "budgets",
+    metadata,
+    words("resource", primary_key=True),
+    words("day", primary_key=True),
+    Column("used", Integer, nullable=False, server_default=text("0")),
+    created_at(),
+    schema="platform",
+)
+
+# How far a consumer of the outbox has read: transaction id, then row id.
+outbox_cursors = Table(
+    "outbox_cursors",
+    metadata,
+    words("consumer", primary_key=True),
+    Column("after_xact", BigInteger, nullable=False, server_default=text("0")),
+    Column("after_id", BigInteger, nullable=False, server_default=text("0")),
+    at("updated_at", default=True),
+    created_at(),
+    schema="platform",
+)
+
+# Compensating entries asked for by one person and approved by another (UN-011).
+corrections = Table(
+    "corrections",
+    metadata,
+    uuid_key(),
+    words("reason"),
+    Column("postings", JSONB, nullable=False),
+    words("status", default="pending_approval"),
+    words("failure_code", nullable=True),
+    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    Column("decided_by", Uuid, ForeignKey("platform.accounts.id"), nullable=True, index=True),
+    at("decided_at"),
+    at("booked_at"),
+    of_operation(),
+    created_at(),
+    CheckConstraint(
+        "status IN ('pending_approval', 'approved', 'booked', 'rejected', 'expired', 'failed')", name="status"
+    ),
+    CheckConstraint(
+        "status NOT IN ('approved', 'booked', 'failed') OR coalesce(decided_by <> requested_by, false)",
+        name="two_persons",
+    ),
     schema="platform",
 )

@@ -69,11 +69,12 @@ def config(**changes: Any) -> ApiConfig:
 
 
 async def make_deps(dsn: str, *, address: str = NOWHERE, **changes: Any) -> Deps:
-    """Everything the app needs; `changes` go to the configuration, except `solvency`, `addresses`."""
+    """Everything the app needs; `changes` go to the configuration, except `solvency`, `addresses`, `codec`."""
     client = await temporal.connect(address, "default", lazy=True)
     xpub = BIP32.from_seed(secrets.token_bytes(32)).get_xpub_from_path("m/44'/60'/0'")
     solvency = changes.pop("solvency", no_chain)
     addresses = changes.pop("addresses", HdAddresses(xpub))
+    codec = changes.pop("codec", None)
     return Deps(
         config=config(**changes),
         reads=make_pool(dsn, size=8, name="api-reads", read_only=True),
@@ -82,6 +83,7 @@ async def make_deps(dsn: str, *, address: str = NOWHERE, **changes: Any) -> Deps
         processes=Processes(client, timedelta(seconds=1 if address == NOWHERE else 10)),
         addresses=addresses,
         solvency=solvency,
+        codec=codec,
     )
 
 

@@ -16,6 +16,7 @@ from domain.shared.events import Event
 from storage.accounts import add_account, add_key, ensure_admin, new_key
 from storage.database import Pool, make_pool, transaction
 from storage.events import emit
+from storage.restored import settle
 from tests.api.lab import Api, problem
 from tests.api.process import ServerProcess, running_server
 
@@ -111,6 +112,53 @@ async def test_a_client_resumes_where_it_was(streams: Streams) -> None:
         assert numbers(await follower.events(1)) == [6]
 
 
+async def test_a_client_from_beyond_the_newest_event_is_told_to_begin_anew(streams: Streams) -> None:
+    """Its id comes from a database that has been restored since: numbers it knows do not come back for a long time."""
+    async with streams.follow(streams.admin, Last_Event_ID="999999999999-7") as follower:
+        (reset,) = await follower.events(1)
+        assert (reset["type"], reset["payload"]) == ("reset", {"after": "999999999999-7"})
+        await streams.say(1)
+        assert numbers(await follower.events(1)) == [1]
+    async with streams.follow(streams.admin, Last_Event_ID=reset["id"]) as follower:
+        assert numbers(await follower.events(1)) == [1]
+
+
+async def test_a_client_whose_event_is_not_kept_is_told_to_begin_anew(streams: Streams) -> None:
+    async with streams.follow(streams.admin) as follower:
+        await streams.say(1)
+        await streams.say(2)
+        first, _ = await follower.events(2)
+    async with transaction(streams.pool) as connection:
+        await connection.execute("DELETE FROM platform.outbox WHERE id = %s", [int(first["id"].split("-")[1])])
+    async with streams.follow(streams.admin, Last_Event_ID=first["id"]) as follower:
+        await streams.say(3)
+        reset, third = await follower.events(2)
+    assert reset["type"] == "reset"
+    assert third["payload"] == {"n": 3}
+
+
+async def test_events_that_a_restore_brought_back_can_be_resumed_after(streams: Streams) -> None:
+    async with streams.follow(streams.admin) as follower:
+        await streams.say(1)
+        await streams.say(2)
+        before, _ = await follower.events(2)
+    read = "INSERT INTO platform.outbox_cursors (consumer, after_xact, after_id) VALUES ('prices', %s, 7)"
+    async with transaction(streams.pool) as connection:
+        await connection.execute(read, [int(before["id"].split("-")[0])])
+    await settle(streams.dsn)
+    async with transaction(streams.pool) as connection:
+        cursor = await (await connection.execute("SELECT after_xact FROM platform.outbox_cursors")).fetchone()
+        number = int(before["id"].split("-")[1])
+        row = await (await connection.execute("SELECT xact FROM platform.outbox WHERE id = %s", [number])).fetchone()
+    assert row is not None
+    assert row["xact"] < 0
+    assert cursor == {"after_xact": row["xact"]}, "a consumer's place moves with the events"
+    async with streams.follow(streams.admin, Last_Event_ID=f"{row['xact']}-{number}") as follower:
+        assert numbers(await follower.events(1)) == [2]
+    async with streams.follow(streams.admin, Last_Event_ID=before["id"]) as follower:
+        assert [event["type"] for event in await follower.events(1)] == ["reset"]
+
+
 async def test_topics_and_owners_limit_what_is_told(streams: Streams) -> None:
     mine, key = await streams.trader()
     other, _ = await streams.trader()
@@ -122,6 +170,23 @@ async def test_topics_and_owners_limit_what_is_told(streams: Streams) -> None:
         await streams.say(5, topic="system")
         assert numbers(await trader.events(1)) == [4]
         assert numbers(await admin.events(4)) == [1, 2, 4, 5]
+
+
+async def test_market_data_is_told_to_everybody(streams: Streams) -> None:
+    """Assets, prices and signals belong to nobody; trades belong to their trader; what operators hear stays theirs."""
+    mine, key = await streams.trader()
+    other, _ = await streams.trader()
+    async with streams.follow(key, "") as trader, streams.follow(streams.admin, "?topics=assets,prices") as admin:
+        for number, topic in enumerate(("operations", "assets", "custody", "prices", "system", "oracle", "trades")):
+            await streams.say(number, topic=topic)
+        await streams.say(10, other, topic="prices")
+        await streams.say(11, other, topic="trades")
+        await streams.say(12, mine, topic="trades")
+        before, *events = await trader.events(4)
+        assert numbers([before, *events]) == [1, 3, 5, 12]
+        assert numbers(await admin.events(3)) == [1, 3, 10]
+    async with streams.follow(key, "?topics=assets,oracle,trades", Last_Event_ID=before["id"]) as trader:
+        assert numbers(await trader.events(2)) == [5, 12]
 
 
 async def test_a_late_commit_is_never_skipped(streams: Streams) -> None:

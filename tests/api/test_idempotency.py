@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from hashlib import sha256
 
+import msgspec
+
+from api.http.idempotency import _keep_unless_answered
+from storage.intents.idempotency import Claim, Stored
 from tests.api.lab import Api, problem
 
 PATH = "/api/exchange/withdrawals"
@@ -88,6 +93,18 @@ async def test_a_refusal_is_repeated_too(api: Api) -> None:
     assert again.headers["idempotency-hit"] == "true"
     assert again.headers["content-type"] == "application/problem+json"
     assert (await api.post(PATH, much, Idempotency_Key=secrets.token_hex(8))).status_code == 202
+
+
+async def test_a_refusal_does_not_replace_an_answer_that_came_in_between(api: Api) -> None:
+    """The refused transaction is rolled back first and its refusal kept after; the same key was accepted in between."""
+    body, key = await _body(api), secrets.token_hex(8)
+    accepted = await api.post(PATH, body, Idempotency_Key=key)
+    assert accepted.status_code == 202
+    digest = sha256(msgspec.json.encode(body, order="deterministic")).digest()
+    claim = Claim(api.admin_id, "POST", PATH, key, digest)
+    await _keep_unless_answered(api.deps, claim, Stored(409, {}, b"{}"))
+    again = await api.post(PATH, body, Idempotency_Key=key)
+    assert (again.status_code, again.json()) == (202, accepted.json())
 
 
 async def test_malformed_requests_do_not_use_up_the_key(api: Api) -> None:

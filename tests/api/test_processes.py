@@ -7,10 +7,13 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest_asyncio
 
-import composition
+from composition.custody import make_solvency
+from localnet.sink import WebhookSink
 from storage.database import transaction
 from storage.operations import set_operation
 from tests.api.lab import POLICY, Api, problem
@@ -21,12 +24,12 @@ Opened = tuple[World, Api]
 
 @asynccontextmanager
 async def _api(world: World) -> AsyncIterator[Api]:
-    custody = composition.make_custody(world.settings, world.parts)
+    proof = make_solvency(world.settings, world.parts.books, world.parts.chain)
     async with Api.open(
         world.dsn,
         address=world.temporal.address,
         addresses=world.wallets.addresses,
-        solvency=custody.solvency,
+        solvency=proof.solvency,
         withdrawal_policy=POLICY.model_copy(update={"review_from_micros": 50_000_000}),
         usdc_address=world.token,
         own_addresses=frozenset({world.token, world.wallets.hot, world.wallets.gas}),
@@ -176,6 +179,38 @@ async def test_retry_reaches_running_processes_and_refuses_ended_ones(both: Open
     problem(await api.post(f"/api/operations/{operation_id}/retry"), 409, "not_retryable")
 
 
+async def test_a_delivery_whose_process_was_terminated_is_delivered_again(both: Opened) -> None:
+    world, api = both
+    account_id, key = await api.account()
+    sink = WebhookSink()
+    await sink.start()
+    try:
+        async with httpx.AsyncClient() as client:
+            await client.post(f"{sink.url}/faults", json={"status": 500, "times": 1000})
+            made = await api.post("/api/webhooks", {"url": f"{sink.url}/hook", "topics": ["accounts"]}, key)
+            await api.post(f"/api/exchange/accounts/{account_id}/deposit-address", None, key)
+            path = f"/api/webhooks/{made.json()['id']}/deliveries"
+
+            async def tried() -> list[dict[str, Any]]:
+                items: list[dict[str, Any]] = (await api.get(path, key)).json()["items"]
+                return [item for item in items if item["attempts"]]
+
+            found = await world.until(tried, bool)
+            again = f"{path}/{found[0]['id']}/redeliver"
+            problem(await api.post(again, None, key), 409, "conflict")
+            await world.client.get_workflow_handle(f"webhook-delivery:{found[0]['id']}").terminate("an operator")
+            await client.post(f"{sink.url}/faults", json={"status": 500, "times": 0})
+            fresh = await api.post(again, None, key)
+            assert fresh.status_code == 202, fresh.text
+
+            async def status() -> str:
+                return str((await api.get(fresh.headers["location"], key)).json()["status"])
+
+            await world.until(status, lambda now: now == "delivered")
+    finally:
+        await sink.close()
+
+
 async def test_a_process_temporal_never_saw_is_dispatched_again(both: Opened) -> None:
     _, api = both
     account_id, _ = await _funded(both, 5_000_000)
@@ -188,3 +223,27 @@ async def test_a_process_temporal_never_saw_is_dispatched_again(both: Opened) ->
     )
     assert rows
     assert (await api.post(f"/api/operations/{made['operation_id']}/retry")).status_code == 202
+
+
+async def test_an_asset_is_funded_and_traded(both: Opened) -> None:
+    """Listed, funded up to the soft cap, bought and sold: every step by its own process."""
+    world, api = both
+    body = {"symbol": f"P{secrets.token_hex(4)}", "name": "Through all processes", "soft_cap_usdc": "5"}
+    made = (await api.post("/api/exchange/assets", body, Idempotency_Key=secrets.token_hex(8))).json()
+    path = f"/api/exchange/assets/{made['id']}"
+    await world.until(lambda: api.deps.processes.state(f"lp-funding:{made['id']}"), lambda state: state == "running")
+    account_id, key = await _funded(both, 30_000_000)
+    given = {"account_id": account_id, "amount_usdc": "5"}
+    contributed = await api.post(f"{path}/contributions", given, key, Idempotency_Key=secrets.token_hex(8))
+    assert contributed.status_code in (200, 202), contributed.text
+    await world.until(lambda: api.get(path), lambda answer: answer.json()["status"] == "active")
+    buy = {"asset_id": made["id"], "account_id": account_id, "side": "buy", "amount_usdc": "10"}
+    answer = await api.post("/api/exchange/trades", buy, key, Idempotency_Key=secrets.token_hex(8), Prefer="wait=10")
+    assert (answer.status_code, answer.json()["status"]) == (200, "filled")
+    shown = (await api.get(path)).json()
+    assert shown["total_supply"] == answer.json()["shares"]
+    assert (shown["reserve_usdc"], shown["lp_principal_usdc"]) == ("9.95", "5")
+    balances = (await api.get(f"/api/accounts/{account_id}/balances", key)).json()["items"]
+    assert {b["asset"]: b["available"] for b in balances} == {"USDC": "15", made["id"]: answer.json()["shares"]}
+    operation = (await api.get(f"/api/operations/{made['operation_id']}")).json()
+    assert operation["status"] in ("running", "waiting", "completed")

@@ -14,7 +14,7 @@ from tests.api.process import ROOT, running_server
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 MONEY = ("platform.transfers", "platform.postings", "platform.balances", "exchange.deposits", "exchange.withdrawals",
-         "exchange.transactions", "exchange.signed_transactions")  # fmt: skip
+         "exchange.transactions", "exchange.signed_transactions", "exchange.trades", "exchange.positions")  # fmt: skip
 SECONDS = 40
 
 
@@ -42,7 +42,8 @@ async def test_the_api_keeps_to_its_document(database: str, tmp_path: Path) -> N
             "--phases", "examples,coverage,fuzzing,stateful",
             "--max-examples", "20",
             "--max-time", str(SECONDS),
-            "--workers", "2",
+            # not more: threads of Python 3.11 that parse at once break its AST ("recursion depth mismatch")
+            "--workers", "1",
             "--exclude-path", "/api/events",
             "--header", f"Authorization: Bearer {key}",
             "--request-timeout", "20",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,10 @@ from domain.exchange.custody import Solvency
 from storage.database import transaction
 from storage.events import new_id, raise_alert
 from storage.operations import open_operation, set_operation
+from storage.operator import move_cursor_back
+from storage.reads.invariants import RULES
 from tests.api.lab import Api, problem
+from tests.world.assets import funded_asset
 
 
 async def covered() -> Solvency:
@@ -28,8 +32,19 @@ async def test_state_of_the_whole(api: Api) -> None:
     assert body["temporal"] is None
     assert body["database_bytes"] > 1_000_000
     assert body["http"]["requests"] > 0
+    assert 0 <= body["http"]["error_rate_bps"] <= 10_000
     for name in ("operations", "undispatched", "dead_letters", "open_alerts", "chains", "jobs", "last_event_at"):
         assert name in body
+
+
+async def test_the_last_backfill_is_shown(fresh_api: Api) -> None:
+    assert (await fresh_api.get("/api/system/status")).json()["last_backfill_at"] is None
+    await fresh_api.rows(
+        """INSERT INTO exchange.chain_cursors (chain_id, next_block, head_block, safe_block, finalized_block)
+           VALUES (421614, 9, 9, 0, 0)"""
+    )
+    await move_cursor_back(fresh_api.deps.writes, "cli:ada", 421614, 5, "backfill of 1 h")
+    assert (await fresh_api.get("/api/system/status")).json()["last_backfill_at"].endswith("Z")
 
 
 async def test_invariants_without_a_chain_are_unknown(api: Api) -> None:
@@ -46,7 +61,7 @@ async def test_invariants_hold_and_break(database: str) -> None:
         by_name = {check["name"]: check for check in body["checks"]}
         assert by_name["custody_covers_liabilities"]["expected"] == "6"
         assert by_name["custody_covers_liabilities"]["actual"] == "6"
-        assert len(by_name) == 7
+        assert len(by_name) == len(RULES) + 1, "every rule of the books, and custody"
         made = (await api.withdraw(account_id, "1")).json()
         await api.rows("UPDATE exchange.withdrawals SET status = 'settled' WHERE id = %s", made["id"])
         body = (await api.get("/api/system/invariants")).json()
@@ -101,15 +116,29 @@ async def test_alerts_are_listed_and_resolved(api: Api) -> None:
     problem(await api.get("/api/system/alerts?open=maybe"), 400, "validation_failed")
 
 
-async def _held(api: Api) -> str:
+async def _held(api: Api, kind: str = "receipt", payload: str = '{"a": [1, null]}') -> str:
     item_id = new_id()
     await api.rows(
         """INSERT INTO platform.quarantine (id, source, kind, fingerprint, reason, payload)
-           VALUES (%s, 'node', 'receipt', %s, 'no status', '{"a": [1, null]}')""",
+           VALUES (%s, 'node', %s, %s, 'no status', %s)""",
         item_id,
+        kind,
         secrets.token_hex(8),
+        payload,
     )
     return item_id
+
+
+async def test_only_passed_over_transfers_wait_for_the_scanner(api: Api) -> None:
+    """What the step itself asks for again is dealt with by the mark; the scanner's work is not done by marking it."""
+    item = await _held(api, "transfer_log", '{"first_block": 3, "last_block": 4}')
+    marked = (await api.post(f"/api/system/quarantine/{item}/replay")).json()
+    assert (marked["state"], marked["taken_up_at"]) == ("replayed", None)
+    other = (await api.post(f"/api/system/quarantine/{await _held(api)}/replay")).json()
+    assert other["state"] == "replayed"
+    assert other["taken_up_at"] is not None
+    dropped = (await api.post(f"/api/system/quarantine/{await _held(api)}/discard")).json()
+    assert dropped["taken_up_at"] is None
 
 
 async def test_quarantine_is_decided_once(api: Api) -> None:
@@ -138,6 +167,53 @@ async def test_metrics_are_prometheus_text(api: Api) -> None:
                  'holdfast_withdrawals_open{status="requested"}', "holdfast_quarantine_items"):  # fmt: skip
         assert name in answer.text, name
     assert "01936e6c" not in answer.text
+
+
+async def test_wallet_levels_of_the_last_upkeep_become_gauges(fresh_api: Api) -> None:
+    assert "holdfast_hot_wallet" not in (await fresh_api.get("/metrics", None)).text, "nothing is known yet"
+    for usdc in ("7000000", "12500000"):
+        levels = f'{{"hot_wei": "2000000000000000", "gas_wei": "3", "hot_usdc_micros": "{usdc}"}}'
+        await fresh_api.rows(
+            "INSERT INTO platform.job_runs (id, job, ok, detail) VALUES (%s, 'wallet_levels', true, %s)",
+            new_id(),
+            levels,
+        )
+    text = (await fresh_api.get("/metrics", None)).text
+    values = dict(line.split() for line in text.splitlines() if line.startswith(("holdfast_hot", "holdfast_gas")))
+    assert {name: float(value) for name, value in values.items()} == {
+        "holdfast_hot_wallet_usdc_micros": 12_500_000,
+        "holdfast_hot_wallet_wei": 2e15,
+        "holdfast_gas_wallet_wei": 3,
+    }
+
+
+async def test_the_age_of_checks_and_degraded_assets_become_gauges(fresh_api: Api) -> None:
+    """LedgerCheckSilent and SolvencyCheckSilent stand on this: the verdict of the last run never goes away."""
+    gauge = "holdfast_job_last_run_timestamp_seconds"
+    assert f"{gauge}{{" not in (await fresh_api.get("/metrics", None)).text
+    for job, hours in (("ledger_check", 5), ("ledger_check", 2), ("solvency", 3)):
+        await fresh_api.rows(
+            """INSERT INTO platform.job_runs (id, job, ok, created_at)
+               VALUES (%s, %s, true, clock_timestamp() - make_interval(hours => %s))""",
+            new_id(), job, hours,
+        )  # fmt: skip
+    for status, minutes in (("active", 30), ("active", -30), ("halted", 30)):
+        asset = await funded_asset(fresh_api.deps.database_url, status=status)
+        await fresh_api.rows(
+            """INSERT INTO exchange.asset_prices AS p (asset_id, fundamental_pico, display_micros, market_micros,
+                 weight_bps, degraded_until)
+               VALUES (%s, 1, 1, 1, 9500, clock_timestamp() + make_interval(mins => %s))
+               ON CONFLICT (asset_id) DO UPDATE SET degraded_until = excluded.degraded_until""",
+            asset, minutes,
+        )  # fmt: skip
+    text = (await fresh_api.get("/metrics", None)).text
+    values = dict(line.split() for line in text.splitlines() if line.startswith(gauge))
+    ages = {name: time.time() - float(value) for name, value in values.items()}
+    assert {name: round(age / 3_600) for name, age in ages.items()} == {
+        f'{gauge}{{name="ledger_check"}}': 2,
+        f'{gauge}{{name="solvency"}}': 3,
+    }
+    assert "holdfast_oracle_degraded_assets 1.0" in text
 
 
 async def test_job_results_become_gauges(fresh_api: Api) -> None:

@@ -59,22 +59,31 @@ async def test_deliveries_start_over_under_a_new_id(api: Api) -> None:
     event = (await api.rows("SELECT max(id) AS id FROM platform.outbox"))[0]["id"]
     delivery = new_id()
     await api.rows(
-        """INSERT INTO platform.webhook_deliveries (id, webhook_id, event_id, status, attempts, last_error,
-             dispatched_at) VALUES (%s, %s, %s, 'pending', 8, 'status 500', now())""",
+        """INSERT INTO platform.webhook_deliveries (id, webhook_id, event_id, status, attempts, last_error)
+           VALUES (%s, %s, %s, 'pending', 8, 'status 500')""",
         delivery, hook, event,
     )  # fmt: skip
     path = f"/api/webhooks/{hook}/deliveries"
     problem(await api.post(f"{path}/{delivery}/redeliver", None, key), 409, "conflict")
+    await api.rows("UPDATE platform.webhook_deliveries SET dispatched_at = now() WHERE id = %s", delivery)
+    problem(await api.post(f"{path}/{delivery}/redeliver", None, key), 503, "temporal_unavailable")
     await api.rows("UPDATE platform.webhook_deliveries SET status = 'failed' WHERE id = %s", delivery)
     failed = (await api.get(f"{path}?status=failed", key)).json()["items"]
     assert [(d["id"], d["attempts"], d["last_error"]) for d in failed] == [(delivery, 8, "status 500")]
-    again = await api.post(f"{path}/{delivery}/redeliver", None, key)
+    again = await api.post(f"{path}/{delivery}/redeliver", None, key, Idempotency_Key=delivery)
     assert again.status_code == 202
+    assert (await api.get(again.headers["location"], key)).json() == again.json()
+    repeated = await api.post(f"{path}/{delivery}/redeliver", None, key, Idempotency_Key=delivery)
+    assert repeated.json() == again.json()
+    assert repeated.headers["idempotency-hit"] == "true"
     assert again.json()["status"] == "pending"
     assert again.json()["id"] != delivery
     rows = await api.rows("SELECT id, dispatched_at FROM platform.webhook_deliveries WHERE webhook_id = %s", hook)
     assert rows == [{"id": again.json()["id"], "dispatched_at": None}]
     problem(await api.post(f"{path}/{uuid4()}/redeliver", None, key), 404, "not_found")
+    problem(await api.get(f"{path}/{delivery}", key), 404, "not_found")
+    _, stranger = await api.account()
+    problem(await api.get(again.headers["location"], stranger), 404, "not_found")
 
 
 @pytest.mark.parametrize(

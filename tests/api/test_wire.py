@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar.routes import HTTPRoute
@@ -15,7 +16,8 @@ from api.http.limits import Buckets
 from api.http.strict import too_deep
 from domain.shared.errors import Rejected
 from domain.shared.problems import PROBLEMS
-from storage.reads.system import newest_revision
+from storage.migrate import pending, upgrade
+from storage.reads.system import Revisions, shipped_revisions
 from tests.api.lab import Api, problem
 
 VENDOR = Path("api/static/vendor")
@@ -33,11 +35,24 @@ async def test_ready_names_what_is_missing(api: Api) -> None:
     assert answer.headers["retry-after"]
 
 
-async def test_an_old_database_is_not_ready(database: str) -> None:
+async def test_a_database_with_pending_migrations_is_not_ready(database: str) -> None:
     async with Api.open(database) as api:
-        await api.rows("UPDATE platform.alembic_version SET version_num = '0000'")
+        await api.rows("DELETE FROM platform.alembic_version")
         found = problem(await api.get("/api/ready", None), 503, "unavailable")
-        assert newest_revision() in found["detail"]
+        assert shipped_revisions().newest in found["detail"]
+
+
+async def test_a_database_ahead_of_the_code_does_not_stop_a_rollback(database: str) -> None:
+    """Nothing is pending, so only Temporal, which is not there, is missed."""
+    async with Api.open(database) as api:
+        await api.rows("UPDATE platform.alembic_version SET version_num = 'of-a-newer-release'")
+        problem(await api.get("/api/ready", None), 503, "temporal_unavailable")
+    assert pending(database) == upgrade(database) == []
+
+
+@pytest.mark.parametrize(("at", "missing"), [(None, True), ("1", True), ("2", False), ("3", False)])
+def test_only_revisions_the_code_knows_can_be_pending(at: str | None, missing: bool) -> None:
+    assert Revisions("2", frozenset({"1", "2"})).pending(at) is missing
 
 
 async def test_unknown_paths_and_methods_are_problems(api: Api) -> None:
@@ -141,6 +156,20 @@ async def test_routes_need_a_key_unless_listed_as_open(api: Api) -> None:
             problem(await api.call(method, path, None), 401, "unauthorized")
 
 
+def _fits(example: Any, schema: dict[str, Any], schemas: dict[str, Any], where: str) -> None:
+    """An example has every field the schema requires and none it does not know."""
+    while "$ref" in schema:
+        schema = schemas[schema["$ref"].rsplit("/", 1)[1]]
+    if isinstance(example, list):
+        for item in example:
+            _fits(item, schema.get("items", {}), schemas, where)
+    if not isinstance(example, dict) or "properties" not in schema:
+        return
+    assert set(schema.get("required", ())) <= set(example) <= set(schema["properties"]), where
+    for name, value in example.items():
+        _fits(value, schema["properties"][name], schemas, where)
+
+
 async def test_the_document_is_complete(api: Api) -> None:
     document = (await api.get("/api/openapi.json", None)).json()
     assert document["openapi"].startswith("3.1")
@@ -161,6 +190,10 @@ async def test_the_document_is_complete(api: Api) -> None:
             body = operation.get("requestBody")
             if body is not None:
                 assert body["content"]["application/json"]["example"], where
+            for status, answer in operation["responses"].items():
+                shown = answer.get("content", {}).get("application/json")
+                if int(status) < 300 and shown is not None:
+                    _fits(shown["example"], shown["schema"], document["components"]["schemas"], where)
     assert document["components"]["schemas"]["NewWithdrawal"]["additionalProperties"] is False
     assert build(api.app) == document
 

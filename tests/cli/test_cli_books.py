@@ -83,6 +83,16 @@ async def test_migrate_is_a_dry_run_without_yes(holdfast: Holdfast, postgres: An
     assert (await holdfast("migrate", "--json", env=env)).json == {"applied": [], "pending": []}
 
 
+async def test_a_database_of_a_newer_release_lacks_nothing(holdfast: Holdfast, database: str) -> None:
+    """A release is rolled back by starting the old one again; its `migrate` comes first."""
+    await rows(database, "UPDATE platform.alembic_version SET version_num = 'of-a-newer-release'")
+    assert (await holdfast("migrate", "--yes", "--json", env={"DATABASE_URL": database})).json["applied"] == []
+    answer = await holdfast("doctor", "--json", env=environment(database))
+    found = {check["name"]: check for check in answer.json["checks"]}
+    assert found["migrations"]["verdict"] == "ok"
+    assert "newer release" in found["migrations"]["meaning"]
+
+
 async def test_bootstrap_is_idempotent_and_makes_a_working_administrator(holdfast: Holdfast, database: str) -> None:
     key = "hf_" + secrets.token_urlsafe(32)
     env = {"DATABASE_URL": database, "HOLDFAST_BOOTSTRAP_ADMIN_KEY": key}

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest_asyncio
 
 from domain.shared import ids
+from gateways.webhooks import new_secret
+from storage.database import transaction
+from storage.intents.webhooks import add_webhook
 from tests.cli.conftest import Holdfast, world_environment
 from tests.world import CHAIN_ID, USDC, World
 
@@ -58,6 +61,25 @@ async def test_chain_status_rescan_and_backfill(holdfast: Holdfast, world: World
     assert await world.available(account) == 20 * USDC
     assert await audited(world, "chain_rescan") == 2
     await world.check_books()
+
+
+async def test_a_terminated_webhook_delivery_is_retried(holdfast: Holdfast, world: World) -> None:
+    """It has a row but no operation; its process starts anew under its id."""
+    account = await world.account()
+    async with transaction(world.parts.pool) as connection:
+        await add_webhook(
+            connection, account_id=account, url="http://127.0.0.1:9/", topics=["accounts"], secret=new_secret(),
+            principal="test",
+        )  # fmt: skip
+    await world.address(account)
+    deliveries = "SELECT id FROM platform.webhook_deliveries WHERE attempts > 0"
+    row = (await world.until(lambda: world.rows(deliveries), bool))[0]
+    name = ids.webhook_delivery(row["id"])
+    assert (await holdfast("workflows", "retry", name, "--yes", env=world_environment(world))).code == 3
+    await world.client.get_workflow_handle(name).terminate("an operator")
+    done = await holdfast("workflows", "retry", name, "--yes", "--json", env=world_environment(world))
+    assert done.json == {"workflow_id": name, "done": "new run"}
+    assert await world.processes.state(name) == "running"
 
 
 async def test_backfill_finds_the_block_of_a_moment(holdfast: Holdfast, world: World) -> None:

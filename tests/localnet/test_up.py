@@ -21,7 +21,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.stack import Misuse, Stack
+from cli.outside import Misuse
+from cli.stack import Stack
 from localnet.jsonrpc import JsonRpc
 from localnet.postgres import backends_of
 from tests.localnet import dummies
@@ -104,6 +105,7 @@ async def check_contents(directory: Path, found: dict[str, Any]) -> None:
     }  # fmt: skip
     assert {name: type(value) for name, value in found["pids"].items()} == {
         "supervisor": int, "api": list, "worker": list, "signer": list, "temporal": int, "postgres": int, "evm": int,
+        "upstreams": int,
     }  # fmt: skip
     assert (len(found["pids"]["worker"]), len(found["admin_api_key"])) == (2, 46)
     for private in ("endpoints.json", "secrets.json"):
@@ -149,7 +151,7 @@ async def check_sink(url: str) -> None:
 async def check_restarts(directory: Path, found: dict[str, Any]) -> None:
     """Every process is killed once and comes back on its port, its new pid in the file."""
     before = found["pids"]
-    for group in ("postgres", "temporal", "evm", "api", "worker", "signer"):
+    for group in ("postgres", "temporal", "evm", "upstreams", "api", "worker", "signer"):
         value = before[group]
         victim = value[0] if isinstance(value, list) else value
         os.kill(victim, signal.SIGKILL)

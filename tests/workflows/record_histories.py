@@ -24,9 +24,15 @@ from domain.shared.processes import Start
 from gateways.webhooks import new_secret
 from localnet.running import running_postgres
 from localnet.sink import WebhookSink
+from localnet.upstreams import Upstreams
 from storage.database import transaction
 from storage.intents.webhooks import add_webhook
 from storage.migrate import upgrade
+from tests.workflows.record_corrections import corrections
+from tests.workflows.record_liquidity import QUEUE_S, liquidity
+from tests.workflows.record_market import market
+from tests.workflows.record_oracle import oracle, upstreams
+from tests.workflows.record_prices import prices
 from tests.world import CHAIN_ID, USDC, World, fresh_address
 
 HISTORIES = Path(__file__).parent / "replay" / "histories"
@@ -142,7 +148,17 @@ async def operations(world: World) -> dict[str, str]:
     }
 
 
-SCENARIOS: tuple[Scenario, ...] = (deposits, withdrawals, upkeep, operations)
+SCENARIOS: tuple[Scenario, ...] = (
+    deposits,
+    withdrawals,
+    upkeep,
+    operations,
+    oracle,
+    prices,
+    liquidity,
+    market,
+    corrections,
+)
 
 
 async def _record(world: World, found: dict[str, str]) -> None:
@@ -175,7 +191,12 @@ async def main() -> None:
                     "backup_key": base64.b64encode(bytes(32)).decode(),
                     "pg_bin_dir": str(postgres.bin_dir),
                 }
-                async with World.open(dsn, directory / database, replace_after_s=4, **backups) as world:
+                async with (
+                    Upstreams() as web,
+                    World.open(
+                        dsn, directory / database, replace_after_s=4, lp_queue_s=QUEUE_S, **backups, **upstreams(web)
+                    ) as world,
+                ):
                     await _record(world, await scenario(world))
 
 

@@ -86,10 +86,23 @@ async def test_what_is_not_listed_any_more_goes_what_is_not_ours_stays(client: C
     every = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(days=1))])
     await client.create_schedule("foreign", Schedule(action=action, spec=every))
     await reconcile(client, listed())
+    await reconcile(client, [*listed(), listed()[0]._replace(id="of-an-older-version")])
+    await settled(client, {one.id for one in listed()} | {"foreign", "of-an-older-version"})
+    assert await diff(client, listed()) == ["delete of-an-older-version"]
+    assert await reconcile(client, listed()) == ["deleted of-an-older-version"]
     await settled(client, {one.id for one in listed()} | {"foreign"})
-    assert await diff(client, listed(backups=False)) == ["delete backup-nightly", "delete restore-drill-weekly"]
-    assert await reconcile(client, listed(backups=False)) == ["deleted backup-nightly", "deleted restore-drill-weekly"]
-    await settled(client, {one.id for one in listed(backups=False)} | {"foreign"})
+
+
+async def test_a_worker_without_a_vault_leaves_the_schedules_of_one_that_has_it(client: Client) -> None:
+    await reconcile(client, listed())
+    await settled(client, {one.id for one in listed()})
+    assert await diff(client, listed(backups=False)) == []
+    assert await reconcile(client, listed(backups=False)) == []
+    assert await names(client) == {one.id for one in listed()}
+    deleted = ["backup-nightly", "restore-drill-weekly"]
+    assert await diff(client, listed(backups=False), prune=True) == [f"delete {name}" for name in deleted]
+    assert await reconcile(client, listed(backups=False), prune=True) == [f"deleted {name}" for name in deleted]
+    await settled(client, {one.id for one in listed(backups=False)})
 
 
 async def test_workers_that_start_together_do_not_disturb_each_other(client: Client) -> None:
@@ -100,7 +113,7 @@ async def test_workers_that_start_together_do_not_disturb_each_other(client: Cli
     await asyncio.gather(*(reconcile(client, listed(check=30)) for _ in range(4)))
     assert await diff(client, listed(check=30)) == []
     await settled(client, {one.id for one in listed()})
-    await asyncio.gather(*(reconcile(client, listed(check=30, backups=False)) for _ in range(4)))
+    await asyncio.gather(*(reconcile(client, listed(check=30, backups=False), prune=True) for _ in range(4)))
     await settled(client, {one.id for one in listed(backups=False)})
 
 

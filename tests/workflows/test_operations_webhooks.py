@@ -10,11 +10,13 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from domain.shared import ids
+from domain.shared.errors import Rejected
 from domain.shared.processes import OPERATIONS
 from localnet.running import RunningTemporal, running_temporal
 from localnet.sink import WebhookSink
@@ -109,6 +111,20 @@ async def test_traders_hear_of_themselves_operators_of_everything(lab: Lab, clie
     assert {d["n"] for d in await delivered(lab, own, 1)} == {1}
 
 
+async def test_market_data_reaches_every_webhook_that_asked(lab: Lab, client: Client, sink: WebhookSink) -> None:
+    mine, other, operator = await lab.account(), await lab.account(), await lab.account("operator")
+    topics = ["assets", "prices", "oracle", "trades", "operations", "custody", "system"]
+    own = await lab.webhook(mine, f"{sink.url}/own", topics)
+    everything = await lab.webhook(operator, f"{sink.url}/all", topics)
+    for number, topic in enumerate(topics):
+        await lab.tell(topic, number)
+    await lab.tell("trades", 10, mine)
+    await lab.tell("trades", 11, other)
+    await lab.tell("prices", 12, other)
+    assert {d["n"] for d in await delivered(lab, everything, 10)} == {*range(7), 10, 11, 12}
+    assert {d["n"] for d in await delivered(lab, own, 4)} == {0, 1, 2, 10}
+
+
 async def test_an_event_committed_late_is_not_skipped(lab: Lab, client: Client, sink: WebhookSink) -> None:
     """A transaction that began first commits last; its event is older than one that was readable before."""
     admin = await lab.account("admin")
@@ -137,6 +153,45 @@ async def test_a_delivery_can_be_repeated_under_the_same_message_id(
     assert again["id"] == fresh
     assert len(sink.deliveries) == 2
     assert len({d["headers"]["webhook-id"] for d in sink.deliveries}) == 1
+
+
+async def _terminated(lab: Lab, client: Client, hook: str) -> str:
+    """A delivery whose process an operator took out between two attempts; returns its id."""
+    await until(lambda: _attempted(lab, hook))
+    (row,) = await lab.deliveries(hook)
+    await client.get_workflow_handle(ids.webhook_delivery(str(row["id"]))).terminate("an operator")
+    return str(row["id"])
+
+
+async def test_a_terminated_delivery_is_started_again_under_its_id(lab: Lab, client: Client, sink: WebhookSink) -> None:
+    """As after a restore, which has everything unfinished dispatched again."""
+    admin = await lab.account("admin")
+    hook = await lab.webhook(admin, sink.url, ["deposits"])
+    refuse(sink, 500, 1000)
+    await lab.tell("deposits", 1)
+    delivery = await _terminated(lab, client, hook)
+    refuse(sink, 500, 0)
+    await lab.rows("UPDATE platform.webhook_deliveries SET dispatched_at = NULL WHERE id = %s", delivery)
+    (row,) = await delivered(lab, hook, 1)
+    assert row["id"] == delivery
+
+
+async def test_a_terminated_delivery_is_delivered_again_when_an_operator_asks(
+    lab: Lab, client: Client, sink: WebhookSink
+) -> None:
+    admin = await lab.account("admin")
+    hook = await lab.webhook(admin, sink.url, ["deposits"])
+    refuse(sink, 500, 1000)
+    await lab.tell("deposits", 1)
+    delivery = await _terminated(lab, client, hook)
+    refuse(sink, 500, 0)
+    async with transaction(lab.books.pool) as connection:
+        asked = {"webhook_id": hook, "delivery_id": delivery, "principal": "test"}
+        with pytest.raises(Rejected):
+            await redeliver(connection, **asked)
+        fresh = await redeliver(connection, **asked, abandoned=True)
+    (row,) = await delivered(lab, hook, 1)
+    assert row["id"] == fresh
 
 
 async def _ended(client: Client, workflow_id: str) -> bool:

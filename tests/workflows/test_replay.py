@@ -95,6 +95,37 @@ def test_goldens_show_the_inputs_and_results_that_matter() -> None:
     assert result == [{"status": "settled", "failure_code": None}]
 
 
+@pytest.mark.parametrize(
+    ("golden", "status"),
+    [
+        ("FundingRound/activated", "active"),
+        ("FundingRound/refunded_after_its_deadline", "cancelled"),
+        ("FundingRound/cancelled_by_an_operator", "cancelled"),
+        ("LpWithdrawal/paid_at_once", "paid"),
+        ("LpWithdrawal/refused", "refused"),
+        ("LpWithdrawal/queued_and_paid", "paid"),
+        ("LpWithdrawal/paid_by_another", "paid"),
+        ("LpWithdrawal/given_up", "cancelled"),
+        ("LpFeeClaim/paid", "paid"),
+        ("LpFeeClaim/nothing_owed", "refused"),
+    ],
+)
+def test_goldens_of_liquidity_end_as_their_names_say(golden: str, status: str) -> None:
+    events = json.loads((REPLAY / "histories" / f"{golden}.json").read_text())["events"]
+    ended = events[-1]["workflowExecutionCompletedEventAttributes"]
+    assert _payload(ended["result"])[0]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("golden", "status"),
+    [("booked", "booked"), ("rejected", "rejected"), ("expired", "expired"), ("refused_by_the_books", "failed")],
+)
+def test_goldens_of_corrections_end_as_their_names_say(golden: str, status: str) -> None:
+    events = json.loads((REPLAY / "histories" / "Correction" / f"{golden}.json").read_text())["events"]
+    ended = events[-1]["workflowExecutionCompletedEventAttributes"]
+    assert _payload(ended["result"])[0]["status"] == status
+
+
 # --- fingerprints: the commands each workflow can issue, in the order of its source ------------------------------
 
 COMMANDS = {

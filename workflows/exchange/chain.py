@@ -51,11 +51,11 @@ class ChainScannerWorkflow:
 
 @workflow.defn(name="HeadWatcher")
 class HeadWatcherWorkflow:
-    """Wakes deposits when their block is reached.
+    """Credits plain deposits when their block is reached, and wakes the processes of the others.
 
     Waits for: new heads.
     Ends when: never; it continues as new.
-    Undo:      nothing: it only signals.
+    Undo:      nothing: a credit is never taken back by a process (runbooks/deep_reorg.md).
     """
 
     @workflow.run

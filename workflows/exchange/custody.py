@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 from activities.exchange.custody import CustodyActivities
+from activities.exchange.solvency import SolvencyActivities
 from domain.exchange.messages import (
     CheckResult,
     FinishSweep,
@@ -96,7 +97,7 @@ class SolvencyWorkflow:
     @workflow.run
     async def run(self, watch: WatchChain) -> CheckResult:
         result: CheckResult = await workflow.execute_activity_method(
-            CustodyActivities.check_solvency, watch, summary="Custody against liabilities", **policies.EFFECT
+            SolvencyActivities.check_solvency, watch, summary="Custody against liabilities", **policies.EFFECT
         )
         workflow.set_current_details(result.summary)
         return result

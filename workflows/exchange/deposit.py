@@ -22,7 +22,7 @@ from workflows.parking import Parking
 
 @workflow.defn(name="Deposit")
 class DepositWorkflow(Parking):
-    """Waits until the chain is sure, checks once more, credits once.
+    """Waits until the chain is sure, checks once more, credits once; or learns that the head watcher has credited.
 
     Waits for: the head watcher's signal that the block is deep enough for the amount's tier; for dust, more on the
                same address; for an orphan, its return or its block's finality; `retry` when something is Broken.
@@ -43,8 +43,8 @@ class DepositWorkflow(Parking):
         deposit = DepositRef(deposit_id=start.subject_id)
         workflow.set_current_details("Waits for its block to be deep enough")
         while True:
-            await workflow.wait_condition(lambda: self._news)
-            self._news = False
+            await workflow.wait_condition(lambda: self._news or self.resumed)
+            self._news = self.resumed = False
             checked = await self._verify(deposit)
             workflow.set_current_details(checked.summary)
             if checked.verdict in (DepositVerdict.CREDITED, DepositVerdict.IGNORED):
@@ -79,7 +79,7 @@ class DepositWorkflow(Parking):
         )
 
     async def _tell_others(self, credited: DepositCredited) -> None:
-        """Dust credited along ends its own processes; their rows are already right, so a lost signal costs nothing."""
+        """Dust credited along ends its own processes; the head watcher tells them again where a signal is lost."""
         handles = [workflow.get_external_workflow_handle(name) for name in credited.workflow_ids]
         signals = (handle.signal("news", DepositNews(cause="credited with another deposit")) for handle in handles)
         await asyncio.gather(*signals, return_exceptions=True)

@@ -11,7 +11,8 @@ from domain.operations.messages import RetentionDone, RetentionRule
 from workflows import policies
 
 RULES: Final = ("idempotency_keys", "sessions", "webhook_deliveries", "outbox")
-"""Names of storage.retention.RULES, in their order."""
+LATER: Final = ("price_ticks",)
+"""Names of storage.retention.RULES, in their order; those added since the first release."""
 
 
 @workflow.defn(name="Retention")
@@ -26,7 +27,8 @@ class RetentionWorkflow:
     @workflow.run
     async def run(self) -> RetentionDone:
         deleted: dict[str, int] = {}
-        for rule in RULES:
+        rules = (*RULES, *LATER) if workflow.patched("price-ticks") else RULES
+        for rule in rules:
             deleted[rule] = await workflow.execute_activity_method(
                 RetentionActivities.apply_retention,
                 RetentionRule(name=rule),

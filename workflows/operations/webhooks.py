@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import is_cancelled_exception
 
 from activities.operations.webhooks import WebhookActivities
 from domain.operations.messages import DeliveryDone, DeliveryRef, DeliveryTried, RecordAttempt
 from domain.operations.webhooks import next_delay_s
 from domain.shared.processes import Start
 from workflows import policies
-from workflows.failures import code_of
+from workflows.failures import STEP_FAILED, code_of
 from workflows.saga import is_business_end, to_the_end
 
 
@@ -102,4 +102,4 @@ class WebhookDeliveryWorkflow:
 
 
 def _reason(error: BaseException) -> str:
-    return code_of(error) if isinstance(error, ActivityError) else type(error).__name__
+    return code_of(error) if isinstance(error, STEP_FAILED) else type(error).__name__

@@ -258,12 +258,21 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="held", nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("taken_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint("state IN ('held', 'replayed', 'discarded')", name=op.f("ck_quarantine_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
         schema="platform",
+    )
+    op.create_index(
+        "ix_quarantine_marked",
+        "quarantine",
+        ["id"],
+        unique=False,
+        schema="platform",
+        postgresql_where=sa.text("state = 'replayed' AND taken_up_at IS NULL"),
     )
     op.create_index(
         "uq_quarantine_fingerprint", "quarantine", ["source", "fingerprint"], unique=True, schema="platform"
@@ -534,6 +543,7 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("credited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("operation_id", sa.Uuid(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -581,6 +591,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'seen'"),
     )
     op.create_index("ix_deposits_to_address", "deposits", ["to_address", "status"], unique=False, schema="exchange")
+    op.create_index(
+        "ix_deposits_untold",
+        "deposits",
+        ["chain_id", "credited_at"],
+        unique=False,
+        schema="exchange",
+        postgresql_where=sa.text("status = 'credited' AND told_at IS NULL"),
+    )
     op.create_index(
         "uq_deposits_identity", "deposits", ["chain_id", "tx_hash", "log_ordinal"], unique=True, schema="exchange"
     )

@@ -62,7 +62,7 @@ def test_other_texts_are_not_addresses(text: str) -> None:
 
 
 @given(st.binary(min_size=20, max_size=20))
-def test_a_checksummed_address_is_accepted_as_lower_case(raw: bytes) -> None:
+def test_d14_a_checksummed_address_is_accepted_as_lower_case(raw: bytes) -> None:
     address = "0x" + raw.hex()
     assert parse_address(checksum(address, keccak), keccak) == address
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.exchange.custody import AddressBalance, Solvency, choose_sweeps, sweep_transfer
+from domain.exchange.custody import (
+    MOVES,
+    AddressBalance,
+    Solvency,
+    Wallets,
+    choose_sweeps,
+    move_transfer,
+    sweep_transfer,
+)
 from domain.shared.ledger import custody
 
 
@@ -71,3 +79,24 @@ def test_solvent_means_that_custody_and_what_is_on_its_way_cover_what_is_owed(
     held: int, in_flight: int, owed: int, ok: bool
 ) -> None:
     assert Solvency(block_number=1, custody=held, in_flight=in_flight, liabilities=owed).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("reason", "grows", "shrinks"),
+    [
+        ("cold_refill", "hot", "cold"),
+        ("moved_to_cold", "cold", "hot"),
+        ("unrecorded_sweep", "hot", "deposits"),
+        ("rescued_to_cold", "cold", "deposits"),
+    ],
+)
+def test_a_move_between_our_wallets_touches_custody_alone(reason: str, grows: str, shrinks: str) -> None:
+    booked = move_transfer(reason, "deposit:1:0xab:0", 1, 5, "0xab:0")
+    assert {p.account: -p.amount for p in booked.postings} == {custody(1, grows): 5, custody(1, shrinks): -5}
+    assert booked.kind == "custody_move"
+    assert MOVES[reason][:2] == (shrinks, grows)
+
+
+def test_customers_money_lies_in_hot_and_cold_not_in_the_gas_wallet() -> None:
+    assert Wallets(hot="0xh", gas="0xg", cold="0xc").holding == {"0xh", "0xc"}
+    assert Wallets(hot="0xh", gas="0xh").holding == {"0xh"}, "one wallet may do both"

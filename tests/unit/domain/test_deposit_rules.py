@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.exchange import deposits as rules
+from domain.exchange.custody import Wallets
 from domain.exchange.deposits import DepositPolicy, Tier
 from domain.exchange.messages import BlockRef, Head, TransferLog
 
@@ -153,3 +154,62 @@ def test_a_span_stays_in_bounds_and_shrinks_until_it_fits(refusals: list[bool], 
 )
 def test_dust_is_credited_when_it_adds_up_to_the_minimum(amounts: list[int], credited: bool) -> None:
     assert rules.dust_is_creditable(amounts, POLICY) is credited
+
+
+HOT, COLD, THEIRS, OTHERS = ("0x" + digit * 40 for digit in "abcd")
+WALLETS = Wallets(hot=HOT, gas="0x" + "e" * 40, cold=COLD)
+
+
+@pytest.mark.parametrize(
+    ("sender", "receiver", "expected"),
+    [
+        (OTHERS, THEIRS, ("seen", None)),
+        (COLD, THEIRS, ("seen", None)),
+        (OTHERS, HOT, ("seen", "treasury")),
+        (COLD, HOT, ("seen", "cold_refill")),
+        (THEIRS, HOT, ("seen", "unrecorded_sweep")),
+        (HOT, HOT, None),
+        (HOT, COLD, ("seen", "moved_to_cold")),
+        (THEIRS, COLD, ("seen", "rescued_to_cold")),
+        (OTHERS, COLD, ("ignored", "cold_wallet")),
+        (COLD, COLD, None),
+    ],
+)
+def test_who_sent_it_says_what_a_transfer_into_our_wallets_is(
+    sender: str, receiver: str, expected: tuple[str, str | None] | None
+) -> None:
+    seen = log().model_copy(update={"from_address": sender, "to_address": receiver})
+    found = rules.sighting(seen, POLICY, WALLETS, from_deposit_address=sender == THEIRS, signed=False)
+    assert found == expected
+
+
+def test_what_we_signed_ourselves_is_booked_by_its_process_alone() -> None:
+    sweep = log().model_copy(update={"from_address": THEIRS, "to_address": HOT})
+    assert rules.sighting(sweep, POLICY, WALLETS, from_deposit_address=True, signed=True) is None
+    withdrawal = log().model_copy(update={"from_address": HOT, "to_address": THEIRS})
+    assert rules.sighting(withdrawal, POLICY, WALLETS, from_deposit_address=False, signed=True) == ("seen", None)
+
+
+def test_other_tokens_and_empty_transfers_into_our_wallets_are_no_money() -> None:
+    empty = log(amount=0).model_copy(update={"to_address": HOT})
+    assert rules.sighting(empty, POLICY, WALLETS, from_deposit_address=False, signed=False) == ("ignored", "zero_value")
+    other = log(token="0x" + "99" * 20).model_copy(update={"to_address": COLD})
+    assert rules.sighting(other, POLICY, WALLETS, from_deposit_address=False, signed=False) is None
+
+
+@pytest.mark.parametrize(
+    ("amount", "reason", "dust_waits", "parked", "plain"),
+    [
+        (1_000_000, None, False, False, True),
+        (999_999, None, False, False, False),
+        (5_000_000, None, True, False, False),
+        (5_000_000, None, False, True, False),
+        (1, "treasury", False, False, True),
+        (1, "treasury", True, False, True),
+        (1, "treasury", False, True, False),
+    ],
+)
+def test_plain_is_what_needs_no_decision(
+    amount: int, reason: str | None, dust_waits: bool, parked: bool, plain: bool
+) -> None:
+    assert rules.is_plain(amount, reason, POLICY, dust_waits=dust_waits, parked=parked) is plain

@@ -16,11 +16,10 @@ from domain.shared.processes import Start
 from workflows.client import data_converter
 from workflows.codec import (
     OFF_THE_LOOP,
+    CodecServer,
     EncryptionCodec,
     PayloadUnreadable,
     codec_from_keys,
-    decode_payloads,
-    encode_payloads,
 )
 
 OLD, NEW = os.urandom(32), os.urandom(32)
@@ -129,10 +128,11 @@ async def test_the_codec_server_encodes_and_decodes_temporals_json() -> None:
     body = json.dumps(
         {"payloads": [{"metadata": {"encoding": base64.b64encode(b"json/plain").decode()}, "data": "IngiAA=="}]}
     ).encode()
-    sealed = await encode_payloads(codec, body)
+    sealed = await CodecServer(codec).encode(body)
     assert json.loads(sealed)["payloads"][0]["metadata"].keys() == {"encoding", "encryption-key-id"}
-    assert json.loads(await decode_payloads(codec, sealed)) == json.loads(body)
-    assert json.loads(await decode_payloads(None, body)) == json.loads(body)
+    assert json.loads(await CodecServer(codec).decode(sealed)) == json.loads(body)
+    assert json.loads(await CodecServer(codec).decode(body)) == json.loads(body)
+    assert json.loads(await CodecServer(codec).decode(b"{}")) == {"payloads": []}
 
 
 async def test_one_unreadable_payload_does_not_hide_the_others() -> None:
@@ -149,7 +149,7 @@ async def test_one_unreadable_payload_does_not_hide_the_others() -> None:
             ]
         }
     ).encode()
-    answered = json.loads(await decode_payloads(codec, body))["payloads"]
+    answered = json.loads(await CodecServer(codec).decode(body))["payloads"]
     assert base64.b64decode(answered[0]["metadata"]["encoding"]) == b"binary/encrypted"
     assert base64.b64decode(answered[1]["data"]) == PLAIN.data
 
@@ -157,5 +157,5 @@ async def test_one_unreadable_payload_does_not_hide_the_others() -> None:
 @pytest.mark.parametrize("body", [b"", b"[1]", b"\xff", b'{"payloads": 1}', b'{"other": []}'])
 async def test_a_body_that_is_no_payloads_is_rejected(body: bytes) -> None:
     with pytest.raises(Rejected) as refused:
-        await decode_payloads(ring(new=NEW), body)
+        await CodecServer(ring(new=NEW)).decode(body)
     assert refused.value.code == "malformed_request"

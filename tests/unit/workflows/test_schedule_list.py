@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflows.schedules import Daily, Wanted, wanted
+from workflows.schedules import NEEDS_VAULT, Daily, Wanted, wanted
 
 BASE = {"custody_interval_s": 600, "check_interval_s": 60, "backup_hour_utc": 3, "backups": True}
 
@@ -16,11 +16,12 @@ def listed(**changes: object) -> dict[str, Wanted]:
 def test_every_periodic_process_is_listed_once() -> None:
     assert set(listed()) == {
         "custody-upkeep", "solvency", "ledger-check", "retention-daily", "backup-nightly", "restore-drill-weekly",
+        "oracle-round", "liquidity-upkeep",
     }  # fmt: skip
 
 
 def test_without_a_vault_there_is_no_backup_and_no_drill() -> None:
-    assert not {"backup-nightly", "restore-drill-weekly"} & set(listed(backups=False))
+    assert set(listed()) - set(listed(backups=False)) == NEEDS_VAULT
 
 
 def test_every_run_has_a_longest_time_and_catches_up_minutes_not_days() -> None:

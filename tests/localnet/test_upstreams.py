@@ -1,0 +1,102 @@
+"""The local upstreams as a process of their own, steered over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from cli.outside import Misuse, Outside
+from localnet.ports import PortBook, free_port
+from localnet.running import Solo
+from localnet.upstreams import UpstreamsProcess
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UpstreamsProcess]:
+    process = UpstreamsProcess(free_port(), seed=7)
+    running = Solo(process.child(tmp_path_factory.mktemp("upstreams") / "log"))
+    await running.start()
+    yield process
+    await running.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(served: UpstreamsProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=served.url, timeout=5) as opened:
+        yield opened
+        for what in ("moods", "faults"):
+            await opened.delete(f"/control/{what}")
+
+
+async def ask(client: httpx.AsyncClient, content: str) -> str:
+    body = {"model": "m", "messages": [{"role": "user", "content": content}]}
+    answer = await client.post("/v1/chat/completions", json=body, headers={"Authorization": "Bearer x"})
+    return str(answer.json()["choices"][0]["message"]["content"])
+
+
+async def test_moods_are_set_per_asset_and_the_newest_wins(client: httpx.AsyncClient) -> None:
+    for mood in ({"match": "*", "mood": "bearish"}, {"match": "ACME", "mood": "bullish", "delta_percent": "3.75"}):
+        assert (await client.post("/control/moods", json=mood)).status_code == 204
+    assert '"delta_percent": 3.75' in await ask(client, "Asset: Acme (symbol ACME)")
+    assert '"delta_percent": -2.5' in await ask(client, "Asset: other")
+    search = await client.post("/search", json={"q": "ACME news", "num": 3}, headers={"X-API-KEY": "x"})
+    assert len(search.json()["organic"]) == 3
+    assert (await client.get("/control")).json()["moods"]["ACME"]["name"] == "bullish"
+
+
+async def test_the_same_question_has_the_same_answer(client: httpx.AsyncClient) -> None:
+    assert await ask(client, "Asset: quiet") == await ask(client, "Asset: quiet")
+
+
+async def test_a_fault_meets_so_many_calls_as_asked_for(client: httpx.AsyncClient) -> None:
+    fault = {"target": "search", "fault": "http_429", "times": 2, "match": "acme", "seconds": 7}
+    assert (await client.post("/control/faults", json=fault)).status_code == 204
+    headers = {"X-API-KEY": "x"}
+    asked = [("other", 200), ("ACME", 429), ("acme", 429), ("acme", 200)]
+    for query, status in asked:
+        answer = await client.post("/search", json={"q": query}, headers=headers)
+        assert answer.status_code == status
+        if status == 429:
+            assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("moods", {"mood": "furious"}), ("moods", {"mood": "bullish", "delta_percent": "lots"}), ("moods", []),
+     ("faults", {"target": "moon", "fault": "drop"}), ("faults", {"target": "llm", "fault": "hiccup"})],
+)  # fmt: skip
+async def test_control_refuses_what_it_does_not_know(client: httpx.AsyncClient, path: str, body: object) -> None:
+    assert (await client.post(f"/control/{path}", json=body)).status_code == 400
+
+
+async def test_keys_are_asked_for_as_the_real_services_do(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/search", json={"q": "x"})).status_code == 403
+    assert (await client.post("/v1/chat/completions", json={})).status_code == 401
+
+
+def test_the_stack_gives_workers_the_local_upstreams(tmp_path: Path) -> None:
+    outside = Outside(frozenset(), PortBook(tmp_path / "ports.json"))
+    assert set(outside.urls) == {"search_url", "llm_url"}
+    assert outside.env["OPENAI_BASE_URL"] == outside.urls["llm_url"]
+    assert outside.env["SERPER_BASE_URL"] == outside.urls["search_url"]
+
+
+def test_a_part_left_out_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SERPER_API_KEY", "OPENAI_BASE_URL", "HUGGINGFACE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    ports = PortBook(tmp_path / "ports.json")
+    with pytest.raises(Misuse, match="--without search needs SERPER_API_KEY"):
+        Outside(frozenset({"search"}), ports)
+    with pytest.raises(Misuse, match="OPENAI_BASE_URL or HUGGINGFACE_API_KEY"):
+        Outside(frozenset({"llm"}), ports)
+    (tmp_path / "key").write_text("from-a-file\n")
+    monkeypatch.setenv("SERPER_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
+    one = Outside(frozenset({"search"}), ports)
+    assert (set(one.urls), one.env["SERPER_API_KEY"]) == ({"llm_url"}, "from-a-file")
+    both = Outside(frozenset({"search", "llm"}), ports)
+    assert (both.process, both.urls, both.env["OPENAI_BASE_URL"]) == (None, {}, "https://models.example/v1")
