@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +11,13 @@ from temporalio import activity
 from domain.shared.errors import Unavailable
 
 BEAT_S = 0.5
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: in Python 3.11 a wait inside a driver can lose a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)  # noqa: TID251  (not a workflow)
 
 
 @asynccontextmanager
@@ -27,9 +33,7 @@ async def beating(every_s: float = BEAT_S) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await ended(task)
 
 
 def leave_if_stopping() -> None:

@@ -14,6 +14,13 @@ from psycopg import AsyncConnection, sql
 log = structlog.get_logger(__name__)
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: in Python 3.11 a wait inside the driver can lose a cancellation."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)  # noqa: TID251  (not a workflow)
+
+
 class Listener:
     """Opens one connection of its own per use: pooled ones must not keep subscriptions."""
 
@@ -35,8 +42,7 @@ class Listener:
         try:
             yield self._ticks(wake, silence_s)
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     async def _ticks(self, wake: asyncio.Event, silence_s: float) -> AsyncIterator[None]:
         while True:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.beating import beating, leave_if_stopping
+from activities.beating import beating, ended, leave_if_stopping
 from activities.exchange.crediting import AT_ONCE, credit_plain, still_there
 from domain.exchange import deposits as rules
 from domain.exchange.messages import (
@@ -122,8 +122,7 @@ class DepositActivities:
         try:
             yield news
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
     async def tell_credited(self) -> int:
         """Signal some processes whose deposits were credited for them; returns how many.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.beating import beating, leave_if_stopping
+from activities.beating import beating, ended, leave_if_stopping
 from domain.exchange.batch import Pending
 from domain.exchange.market_messages import MarketRan, RunMarket
 from domain.shared.errors import Broken, Unavailable
@@ -90,8 +90,7 @@ class MarketActivities:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
 
 
 class Engine:

@@ -12,6 +12,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
 from storage.database import Connection
+from storage.listen import ended
 from storage.reads import events
 from storage.reads.events import OutboxRow, Position
 
@@ -61,8 +62,7 @@ class Hub:
         """End every stream and the connection."""
         self.close_streams()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
 
     def close_streams(self) -> None:

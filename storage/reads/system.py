@@ -23,7 +23,7 @@ QUARANTINE: Final = Listing(
     body=f"""json_build_object('id', q.id, 'source', q.source, 'kind', q.kind, 'reason', q.reason,
              'payload', q.payload, 'state', q.state, 'decided_by', q.decided_by,
              'decided_at', {moment("q.decided_at")}, 'taken_up_at', {moment("q.taken_up_at")},
-    'created_at', {moment("q.created_at")})""",
+             'created_at', {moment("q.created_at")})""",
     source="platform.quarantine q",
     key="q.id",
 )

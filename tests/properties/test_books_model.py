@@ -268,23 +268,35 @@ def test_the_books_behave_like_the_model(database: str) -> None:
     in_a_loop(work)
 
 
-async def stored(books: Books) -> list[Transfer]:
-    """Every transfer as it can be read back, in the order of booking: any other may overdraw on its way."""
+async def stored(books: Books) -> list[list[Transfer]]:
+    """Every transfer as it can be read back, in the order of booking: any other may overdraw on its way.
+
+    Those of one transaction may have been booked in one call, where one may spend what another brings.
+    """
     async with books.begin() as book:
         cursor = await book.connection.execute(
-            """SELECT t.key, t.kind, t.ref, t.phase::text, h.key AS resolves,
+            """SELECT t.key, t.kind, t.ref, t.phase::text, h.key AS resolves, t.xmin::text AS written_by,
                  jsonb_agg(jsonb_build_object('account', p.account, 'unit', p.unit, 'amount', p.amount)
                            ORDER BY p.id) AS postings
                FROM platform.transfers t JOIN platform.postings p ON p.transfer_id = t.id
                LEFT JOIN platform.transfers h ON h.id = t.resolves GROUP BY t.id, h.key ORDER BY t.id"""
         )
-        return [Transfer.model_validate(row) for row in await cursor.fetchall()]
+        rows = await cursor.fetchall()
+    together: list[list[Transfer]] = []
+    last = ""
+    for row in rows:
+        transfer = Transfer.model_validate({name: value for name, value in row.items() if name != "written_by"})
+        if row["written_by"] != last or transfer.resolves in {t.key for t in together[-1]}:
+            together.append([])
+        together[-1].append(transfer)
+        last = row["written_by"]
+    return together
 
 
 async def replayed(source: Books, target: Books) -> None:
     async with target.begin() as book:
-        for transfer in await stored(source):
-            assert [b.replayed for b in await book.book(transfer)] == [False]
+        for transfers in await stored(source):
+            assert {b.replayed for b in await book.book(*transfers)} == {False}
 
 
 async def test_replaying_the_log_into_an_empty_database_gives_the_same_balances(

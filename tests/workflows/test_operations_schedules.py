@@ -72,9 +72,11 @@ async def test_a_change_arrives_and_an_operators_pause_stays(client: Client) -> 
     handle = client.get_schedule_handle("ledger-check")
     await handle.pause(note="Ada looks into it")
     assert await diff(client, listed(check=30)) == [
-        "update solvency", "update ledger-check", "paused ledger-check: Ada looks into it",
+        "update solvency", "update liquidity-upkeep", "update ledger-check", "paused ledger-check: Ada looks into it",
     ]  # fmt: skip
-    assert await reconcile(client, listed(check=30)) == ["updated solvency", "updated ledger-check"]
+    assert await reconcile(client, listed(check=30)) == [
+        "updated solvency", "updated liquidity-upkeep", "updated ledger-check",
+    ]  # fmt: skip
     described = await handle.describe()
     assert described.schedule.spec.intervals[0].every == timedelta(seconds=30)
     assert (described.schedule.state.paused, described.schedule.state.note) == (True, "Ada looks into it")
