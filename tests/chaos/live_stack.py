@@ -48,16 +48,18 @@ class LiveStack:
         found: dict[str, Any] = json.loads((self.directory / "endpoints.json").read_text())
         return found
 
-    def kill(self, name: str, which: int = 0) -> None:
-        """SIGKILL. The supervisor brings it back."""
-        pids = self.endpoints()["pids"]
-        found = pids["worker"] if name == "workers" else pids[name]
-        if isinstance(found, list) and name != "workers":
+    def kill(self, name: str, which: int = 0) -> bool:
+        """SIGKILL. The supervisor brings it back. False when it is not there just now."""
+        found = self.endpoints()["pids"].get("worker" if name == "workers" else name) or []
+        if isinstance(found, list) and found and name != "workers":
             found = found[which % len(found)]
+        killed = 0
         for pid in found if isinstance(found, list) else [found]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.kills.append(name)
+                killed += 1
+        self.kills += [name] if killed else []
+        return killed > 0
 
     async def close(self) -> None:
         await self.api.aclose()
@@ -67,6 +69,14 @@ class LiveStack:
 
     async def ask(self, method: str, path: str, body: Any = None, *, key: str = "", auth: str = "") -> dict[str, Any]:
         """One request with one idempotency key, repeated while the system is hurt (no answer, 409 in flight, 5xx)."""
+        status, found = await self.attempt(method, path, body, key=key, auth=auth)
+        assert status < 400, f"{method} {path}: {found}"
+        return found
+
+    async def attempt(
+        self, method: str, path: str, body: Any = None, *, key: str = "", auth: str = ""
+    ) -> tuple[int, dict[str, Any]]:
+        """As `ask`; a refusal is an answer as well."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         if auth:
             headers["Authorization"] = f"Bearer {auth}"
@@ -75,10 +85,8 @@ class LiveStack:
             try:
                 answer = await self.api.request(method, path, json=body, headers=headers)
                 found: dict[str, Any] = answer.json()
-                again = answer.status_code >= 500 or found.get("code") == "idempotency_in_flight"
-                if not again:
-                    assert answer.status_code < 400, f"{method} {path}: {found}"
-                    return found
+                if answer.status_code < 500 and found.get("code") != "idempotency_in_flight":
+                    return answer.status_code, found
                 last: object = found
             except (httpx.TransportError, json.JSONDecodeError) as error:
                 last = error
