@@ -20,6 +20,8 @@ class Custody:
     def __init__(self, world: World) -> None:
         self.world = world
         self.api = world.api
+        self.credited_early = 0
+        """Micros of deposits that were meant to be reorganised away and were credited before that."""
 
     async def deposits(self, amounts: dict[str, str]) -> Ended:
         """On-chain transfers are detected, confirmed (1,000 and more: also `safe`) and credited, each once.
@@ -45,7 +47,12 @@ class Custody:
         """The block with the transfer is taken away; the transfer comes back in another one and counts once."""
         chain = self.world.chain
         tx_hash = await chain.mint(await self._address(account), "40")
-        before = await self._until_deposit(tx_hash, "seen", "confirming")
+        before = await self._until_deposit(tx_hash, "seen", "confirming", "credited")
+        while before["status"] == "credited":
+            say("40 USDC were credited before their block could be taken away (a slow machine); once more")
+            self.credited_early += parse_usdc("40")
+            tx_hash = await chain.mint(await self._address(account), "40")
+            before = await self._until_deposit(tx_hash, "seen", "confirming", "credited")
         say(f"40 USDC seen in block {before['block_number']}; now the chain forgets that block")
         raw = await chain.raw_transaction(tx_hash)
         await chain.forget_from(before["block_number"])
@@ -54,7 +61,8 @@ class Custody:
         await chain.send_raw(raw)
         credited = await self._until_deposit(tx_hash, "credited")
         balance = await self.world.available(account)
-        assert balance == parse_usdc("40"), f"credited {format_usdc(balance)} instead of 40"
+        expected = self.credited_early + parse_usdc("40")
+        assert balance == expected, f"credited {format_usdc(balance)} instead of {format_usdc(expected)}"
         links = (self.world.resource(f"/api/exchange/deposits/{credited['id']}"), await self.world.process(credited))
         return Ended(f"re-included in block {credited['block_number']}, credited once", links)
 

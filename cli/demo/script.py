@@ -113,7 +113,7 @@ class Script:
 
     async def _balances(self) -> Ended:
         """What each account paid in, less what it took out, less what the market has of it."""
-        moved = {"bob": parse_usdc("40"), "ada": -parse_usdc("1000")}
+        moved = {"bob": parse_usdc("40") + self.custody.credited_early, "ada": -parse_usdc("1000")}
         for name, account in self.people.items():
             expected = parse_usdc(PAID_IN.get(name, "0")) + moved.get(name, 0) - self.market.spent.get(account, 0)
             found = await self.world.available(account)

@@ -61,7 +61,7 @@ async def test_manual_mining_usdc_and_past_states(folder: Path) -> None:
 async def test_state_survives_kill_and_orderly_stop(folder: Path) -> None:
     async with running_evm(folder / "evm", state=True) as chain:
         receipt = await chain.faucet.mint(chain.usdc_address, ALICE, 1_000_000)
-        await asyncio.sleep(0.25)  # no explicit save: the keeper saves after a block with a transaction
+        await asyncio.sleep(2)  # no explicit save: the keeper saves after a block with a transaction
         head = await chain.head()
         await chain.kill()
         await chain.start()

@@ -242,7 +242,8 @@ async def test_a_contribution_that_cannot_be_booked_parks_the_round(lab: Lab) ->
     assert await lab.parts.processes.signal(process, "retry", RetryProcess(cause="test"))
     await lab.until(lambda: lab.contributions(asset), lambda found: found == {"accepted": 1})
     assert (await lab.contribute(asset, account, 1 * USDC)).status == "accepted"
-    assert await lab.rows("SELECT 1 FROM platform.alerts WHERE subject = %s AND resolved_at IS NULL", process) == []
+    open_alerts = "SELECT 1 FROM platform.alerts WHERE subject = %s AND resolved_at IS NULL"
+    await lab.until(lambda: lab.rows(open_alerts, process), lambda found: not found)
 
 
 async def test_a_long_round_continues_as_new_and_decides_nothing_twice(database: str) -> None:
