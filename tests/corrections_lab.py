@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
@@ -81,19 +80,9 @@ async def serve(dsn: str, address: str) -> None:
         await asyncio.Event().wait()
 
 
-@asynccontextmanager
-async def worker_process(dsn: str, address: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`serve` as a child; killed at the end if it still lives."""
-    command = [sys.executable, "-m", "tests.corrections_lab", dsn, address]
-    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    try:
-        assert await child.stdout.readline() == b"ready\n"
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+def worker_process(dsn: str, address: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """A worker for corrections as a child; killed at the end if it still lives."""
+    return liquidity_lab.worker_process(dsn, address, "tests.corrections_lab")
 
 
 __all__ = ["USDC", "Lab", "open_lab", "worker_process"]

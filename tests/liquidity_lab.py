@@ -280,9 +280,11 @@ async def serve(dsn: str, address: str) -> None:
 
 
 @asynccontextmanager
-async def worker_process(dsn: str, address: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`serve` as a child; killed at the end if it still lives."""
-    command = [sys.executable, "-m", "tests.liquidity_lab", dsn, address]
+async def worker_process(
+    dsn: str, address: str, module: str = "tests.liquidity_lab"
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The `serve` of a lab's module as a child; killed at the end if it still lives."""
+    command = [sys.executable, "-m", module, dsn, address]
     child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None
     try:

@@ -184,6 +184,7 @@ async def until_told(lab: Lab, opened: Opened, by: str) -> None:
     while (await lab.correction(opened))["status"] == "pending_approval":
         with contextlib.suppress(Unavailable, Rejected):
             await lab.decide(opened, by)
+        await asyncio.sleep(0.05)
 
 
 async def test_killed_workers_book_each_correction_once(lab: Lab, server: RunningTemporal) -> None:
