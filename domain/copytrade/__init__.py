@@ -1,0 +1,1 @@
+"""Paper copy-trading of Polymarket wallets: pure rules, no I/O, no clock, no floats."""
