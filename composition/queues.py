@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from composition.parts import Parts
-from domain.shared.processes import EVM_SIGNER, EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EVM_SIGNER, EXCHANGE, OPERATIONS
 from settings import WorkerSettings
 from workflows import schedules
 from workflows.registry import WORKFLOWS
@@ -32,6 +32,12 @@ def _exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any
     return exchange(settings, opened)
 
 
+def _copytrade(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.copytrade import copytrade
+
+    return copytrade(settings, opened)
+
+
 def _operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
     from composition.operations import operations
 
@@ -44,7 +50,7 @@ def _evm_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[..., A
     return evm_signer(settings, opened)
 
 
-_WIRING = {EXCHANGE: _exchange, OPERATIONS: _operations, EVM_SIGNER: _evm_signer}
+_WIRING = {EXCHANGE: _exchange, COPYTRADE: _copytrade, OPERATIONS: _operations, EVM_SIGNER: _evm_signer}
 
 
 def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:

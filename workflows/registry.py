@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from domain.shared.processes import EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS
 from workflows.exchange.chain import ChainScannerWorkflow, HeadWatcherWorkflow
 from workflows.exchange.custody import CustodyUpkeepWorkflow, SolvencyWorkflow, SweepWorkflow
 from workflows.exchange.deposit import DepositWorkflow
@@ -45,6 +45,7 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         PriceEngineWorkflow,
         AssetHaltWorkflow,
     ],
+    COPYTRADE: [],
     OPERATIONS: [
         DispatcherWorkflow,
         WebhookFanoutWorkflow,

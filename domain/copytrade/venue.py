@@ -21,7 +21,7 @@ class Side(StrEnum):
 
 
 class Kind(StrEnum):
-    """Types of an activity row. The first five move positions; of the others only the cash is the leader's, not ours."""
+    """Types of an activity row. The first five move positions, the rest only cash."""
 
     TRADE = "TRADE"
     SPLIT = "SPLIT"
@@ -71,7 +71,7 @@ class Level(NamedTuple):
 
 
 class Book(NamedTuple):
-    """One L2 book, best first on both sides: bids descending, asks ascending, as `domain.copytrade.books` sorts them."""
+    """One L2 book, best first: bids descending, asks ascending (domain.copytrade.books sorts them)."""
 
     token_id: str
     condition_id: str
@@ -137,7 +137,7 @@ class VenuePosition(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """A row of `/v2/resolutions`. `payouts`: micros of USDC a share of each outcome pays, None before it is resolved."""
+    """A row of `/v2/resolutions`. `payouts`: micros of USDC per share of each outcome; None before it is resolved."""
 
     condition_id: str
     status: str

@@ -22,6 +22,7 @@ TOPICS: Final = (
     "prices",
     "oracle",
     "liquidity",
+    "copytrade",
     "operations",
     "system",
 )

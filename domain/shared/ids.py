@@ -69,5 +69,31 @@ def correction(correction_id: str) -> str:
     return f"correction:{correction_id}"
 
 
+def follow(user_id: str) -> str:
+    return f"follow:{user_id}"
+
+
+def copy_attempt(group_key: str) -> str:
+    return f"copy:{group_key}"
+
+
+def chain_trigger(chain_id: int) -> str:
+    return f"chain-trigger:{chain_id}"
+
+
+def backfill(backfill_id: str) -> str:
+    return f"copytrade-backfill:{backfill_id}"
+
+
+def rebuild_snapshots(rebuild_id: str) -> str:
+    return f"rebuild-snapshots:{rebuild_id}"
+
+
+def config_test(test_id: str) -> str:
+    return f"config-test:{test_id}"
+
+
+COPYTRADE_FEED = "copytrade-feed"
+GLOBAL_PORTFOLIO = "global-portfolio"
 PRICE_FEED = "price-feed"
 DISPATCHER = "dispatcher"

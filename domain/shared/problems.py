@@ -122,6 +122,12 @@ PROBLEMS: dict[str, Problem] = {
         409, "The books refused an approved correction.", "`failure_code` says why; runbook correction_failed."
     ),
     "email_taken": Problem(409, "Another account uses this e-mail.", "Use another one."),
+    "already_followed": Problem(409, "This wallet is followed already.", "The user's id is in `detail`."),
+    "profile_not_found": Problem(
+        409, "The venue knows no such profile.", "Give the profile's URL, its exact name, or the wallet's address."
+    ),
+    "position_not_held": Problem(409, "The portfolio holds no shares of this token.", "See its positions."),
+    "not_settled": Problem(409, "The portfolio still has decisions outstanding.", "Pause copying and ask again."),
     "conflict": Problem(409, "The state changed in between.", "Read it again."),
     # time must act
     "unavailable": Problem(503, "A part of the system is away.", "Ask again after Retry-After seconds."),
@@ -139,6 +145,13 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "model_unavailable": Problem(
         503, "The language model does not answer.", "The oracle tries again; runbook oracle_degraded."
+    ),
+    "venue_unavailable": Problem(
+        503, "Polymarket does not answer.", "Polling goes on with growing waits; runbook feed_stuck."
+    ),
+    "venue_rate_limited": Problem(503, "Polymarket limits our requests.", "Runbook venue_rate_limited."),
+    "polygon_unavailable": Problem(
+        503, "The Polygon node does not answer.", "Polls go on without its hints; runbook websocket_down."
     ),
     "quarantined": Problem(
         503, "An upstream sent a shape we do not know; it is kept in quarantine.", "Runbook quarantine."
@@ -171,6 +184,10 @@ PROBLEMS: dict[str, Problem] = {
         "Runbook oracle_degraded.",
     ),
     "breaker_tripped": Problem(503, "A price moved too far in a minute.", "Runbook breaker_tripped."),
+    "feed_stuck": Problem(500, "Leaders' activity is not being read.", "Runbook feed_stuck."),
+    "websocket_down": Problem(500, "The chain subscription is down or silent.", "Runbook websocket_down."),
+    "shadow_drift": Problem(500, "A shadow disagrees with the venue's positions.", "Runbook shadow_drift."),
+    "chain_mismatch": Problem(500, "Chain and API disagree about a leader's fills.", "Runbook chain_mismatch."),
     "backup_failed": Problem(500, "The backup or its restore drill failed.", "Runbook backup_failed."),
     "history_mismatch": Problem(500, "A workflow's history does not fit its code.", "Runbook history_mismatch."),
 }

@@ -45,9 +45,10 @@ class Process(NamedTuple):
 
 
 EXCHANGE: Final = "exchange"
+COPYTRADE: Final = "copytrade"
 OPERATIONS: Final = "operations"
 EVM_SIGNER: Final = "evm-signer"
-QUEUES: Final = (EXCHANGE, OPERATIONS, EVM_SIGNER)
+QUEUES: Final = (EXCHANGE, COPYTRADE, OPERATIONS, EVM_SIGNER)
 
 PROCESSES: Final[dict[str, Process]] = {
     "deposit": Process("Deposit", EXCHANGE, "exchange"),
@@ -59,6 +60,10 @@ PROCESSES: Final[dict[str, Process]] = {
     "asset_halt": Process("AssetHalt", EXCHANGE, "exchange", again=True),
     "oracle_refresh": Process("OracleRefresh", EXCHANGE, "exchange"),
     "correction": Process("Correction", OPERATIONS, "operations", again=True),
+    "follow": Process("FollowLeader", COPYTRADE, "copytrade"),
+    "backfill": Process("CopytradeBackfill", COPYTRADE, "copytrade"),
+    "rebuild_snapshots": Process("RebuildSnapshots", COPYTRADE, "copytrade", again=True),
+    "config_test": Process("ConfigTest", COPYTRADE, "copytrade"),
     "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations", again=True),
     "backup": Process("Backup", OPERATIONS, "operations"),
     "restore_drill": Process("RestoreDrill", OPERATIONS, "operations"),

@@ -17,7 +17,7 @@ metadata = MetaData(
     }
 )
 
-SCHEMAS = ("platform", "exchange")
+SCHEMAS = ("platform", "exchange", "copytrade")
 
 
 def uuid_key() -> Column[Any]:

@@ -1,0 +1,1 @@
+"""Effects of copytrade: polls, books, decisions, marks."""

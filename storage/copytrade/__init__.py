@@ -1,0 +1,1 @@
+"""Copytrade in the books: leaders, events, groups, portfolios."""
