@@ -56,6 +56,7 @@ def api_config(settings: ApiSettings) -> ApiConfig:
         asset_defaults=settings.asset_defaults(),
         lp_policy=settings.lp_policy(),
         halt_s=settings.halt_s,
+        bankroll_micros=settings.starting_bankroll_micros,
         session_hours=settings.session_hours,
         rate_limit_per_s=settings.rate_limit_per_s,
         login_limit_per_minute=settings.login_limit_per_minute,

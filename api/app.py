@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from api import docs
 from api.accounts import accounts, keys, sessions, statements
+from api.copytrade import attempts, leaders, markets, portfolios, rules
 from api.deps import Deps
 from api.dispatch import Dispatch
 from api.events import stream, webhooks
@@ -68,6 +69,11 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     fee_claims.create_claim, fee_claims.list_claims, fee_claims.read_claim,
     signals.list_signals, signals.read_signal, signals.refresh_signal,
     prices.list_ticks, halts.list_halts, halts.halt, halts.extend_halt, halts.resume,
+    leaders.list_leaders, leaders.follow, leaders.read_leader, leaders.change_leader, leaders.unfollow,
+    attempts.list_trades, attempts.list_attempts, attempts.read_attempt,
+    markets.list_markets, markets.read_market, markets.blacklist,
+    rules.read_general, rules.change_general, rules.read_user, rules.change_user, rules.pause,
+    portfolios.read_global, portfolios.global_curve, portfolios.user_curve,
     docs.document, docs.page, docs.asset,
 )  # fmt: skip
 

@@ -48,6 +48,8 @@ class ApiConfig:
     lp_policy: LpPolicy = field(default_factory=LpPolicy)
     halt_s: int = 300
     """How long an operator's halt lasts that does not say."""
+    bankroll_micros: int = 10_000_000_000
+    """Paper cash of a new executable portfolio."""
     session_hours: int = 12
     rate_limit_per_s: int = 1_000
     login_limit_per_minute: int = 10

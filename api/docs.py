@@ -55,6 +55,7 @@ _NEEDS_KEY: Final = frozenset(
         "/api/exchange/lp-withdrawals",
         "/api/exchange/lp-fee-claims",
         "/api/system/corrections",
+        "/api/copytrade/users",
     }
 )
 """POST there moves money or starts a process."""

@@ -188,6 +188,8 @@ async def ensure_admin(pool: Pool, api_key: str) -> str:
 ADMIN_SCOPES: Final = (
     "accounts:write",
     "approvals:write",
+    "copytrade:read",
+    "copytrade:write",
     "exchange:read",
     "exchange:trade",
     "exchange:withdraw",

@@ -11,6 +11,8 @@ Role = Literal["admin", "operator", "trader", "creator"]
 Scope = Literal[
     "accounts:write",
     "approvals:write",
+    "copytrade:read",
+    "copytrade:write",
     "exchange:read",
     "exchange:trade",
     "exchange:withdraw",
@@ -22,7 +24,9 @@ EVERY: Final[frozenset[str]] = frozenset(Scope.__args__)  # type: ignore[attr-de
 BY_ROLE: Final[dict[str, frozenset[str]]] = {
     "admin": EVERY,
     "operator": EVERY,
-    "trader": frozenset({"accounts:write", "exchange:read", "exchange:trade", "exchange:withdraw", "webhooks:write"}),
+    "trader": frozenset(
+        {"accounts:write", "copytrade:read", "exchange:read", "exchange:trade", "exchange:withdraw", "webhooks:write"}
+    ),
     "creator": frozenset({"accounts:write", "exchange:read", "webhooks:write"}),
 }
 """The default of a new key, and the most it can have. `accounts:write` of a trader reaches its own keys only."""

@@ -82,8 +82,21 @@ event_groups = Table(
     micros("fee_micros"),
     Column("fills", Integer, nullable=False),
     at("dispatched_at"),
+    # when the attempt of the leader's own portfolio, of the global one was written: what is null is still to be decided
+    at("user_decided_at"),
+    at("global_decided_at"),
     created_at(),
     Index("ix_event_groups_order", "detect_time", "group_key"),
+    Index(
+        "ix_event_groups_user_undecided",
+        *("followed_user_id", "detect_time", "group_key"),
+        postgresql_where=text("user_decided_at IS NULL"),
+    ),
+    Index(
+        "ix_event_groups_global_undecided",
+        *("detect_time", "group_key"),
+        postgresql_where=text("global_decided_at IS NULL"),
+    ),
     Index("ix_event_groups_user", "followed_user_id", "detect_time"),
     Index("ix_event_groups_undispatched", "due_at", postgresql_where=text("dispatched_at IS NULL")),
     schema=SCHEMA,

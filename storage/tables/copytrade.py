@@ -53,6 +53,8 @@ followed_users = Table(
     flag("enabled", "true"),
     Column("mode", follow_mode, nullable=False, server_default=text("'full'")),
     Column("leg_policy", leg_policy, nullable=False, server_default=text("'hold'")),
+    # paper cash its executable portfolio starts with
+    micros("bankroll_micros"),
     Column("created_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
     # rows of the venue from here on are signals; what came before is the baseline
     at("followed_since", nullable=False),
@@ -259,6 +261,18 @@ shadow_drifts = Table(
     micros("venue_micros"),
     Column("seen", Integer, nullable=False, server_default=text("1")),
     at("checked_at", nullable=False),
+    created_at(),
+    schema=SCHEMA,
+)
+
+# An operator's wish to read the last hours again.
+backfills = Table(
+    "backfills",
+    metadata,
+    uuid_key(),
+    Column("hours", Integer, nullable=False),
+    of_user(nullable=True, index=True),
+    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
     created_at(),
     schema=SCHEMA,
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Table, Text, Uuid, text
 
-from storage.tables.base import at, choice, created_at, metadata, micros, uuid_key, words
+from storage.tables.base import at, choice, created_at, metadata, micros, of_operation, uuid_key, words
 from storage.tables.copying import portfolio_scope
 from storage.tables.copytrade import SCHEMA, of_user
 
@@ -33,9 +33,14 @@ portfolios = Table(
     micros("contributed_micros", default=0),
     micros("realized_micros", default=0),
     micros("fees_micros", default=0),
-    # of equity less contributions, since the drawdown was last reset; and when the limit was passed
+    # of equity less contributions, since the drawdown was last reset; and when the limit was passed. By decisions only,
+    # so that a replay comes out the same
     micros("peak_pnl_micros", default=0),
     at("drawdown_latched_at"),
+    # the same by snapshots, every minute: a decision takes it over with its inputs (domain/copytrade/windows.py)
+    micros("watched_peak_micros", default=0),
+    at("watched_latched_at"),
+    at("drawdown_reset_at"),
     at("opened_at", nullable=False),
     created_at(),
     Index(
@@ -130,3 +135,24 @@ def snapshot_table(name: str) -> Table:
 portfolio_snapshots = snapshot_table("portfolio_snapshots")
 # minutes are kept for 30 days, hours for ever
 portfolio_hours = snapshot_table("portfolio_hours")
+
+# An operator's wish to have snapshots made again from the ledger, and how far it has come.
+snapshot_rebuilds = Table(
+    "snapshot_rebuilds",
+    metadata,
+    uuid_key(),
+    # lines where they were booked, which gives what was stored; or where they happened
+    Column("by_event_time", Boolean, nullable=False),
+    # null: every portfolio
+    Column("portfolio_id", Uuid, ForeignKey("copytrade.portfolios.id"), index=True),
+    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    # the last portfolio worked on, and its newest minute that is written
+    Column("at_portfolio_id", Uuid),
+    at("at_minute"),
+    Column("snapshots", BigInteger, nullable=False, server_default=text("0")),
+    Column("changed", BigInteger, nullable=False, server_default=text("0")),
+    at("finished_at"),
+    of_operation(),
+    created_at(),
+    schema=SCHEMA,
+)

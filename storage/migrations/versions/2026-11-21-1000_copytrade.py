@@ -118,6 +118,7 @@ def upgrade() -> None:
             server_default=sa.text("'hold'"),
             nullable=False,
         ),
+        sa.Column("bankroll_micros", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Uuid(), nullable=False),
         sa.Column("followed_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("baseline_at", sa.DateTime(timezone=True), nullable=True),
@@ -190,6 +191,30 @@ def upgrade() -> None:
         unique=False,
         schema="copytrade",
     )
+    op.create_table(
+        "backfills",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("hours", sa.Integer(), nullable=False),
+        sa.Column("followed_user_id", sa.Uuid(), nullable=True),
+        sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["followed_user_id"],
+            ["copytrade.followed_users.id"],
+            name=op.f("fk_backfills_followed_user_id_followed_users"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_backfills_requested_by_accounts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
+        schema="copytrade",
+    )
+    op.create_index(
+        op.f("ix_backfills_followed_user_id"), "backfills", ["followed_user_id"], unique=False, schema="copytrade"
+    )
+    op.create_index(op.f("ix_backfills_requested_by"), "backfills", ["requested_by"], unique=False, schema="copytrade")
     op.create_table(
         "chain_logs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -353,6 +378,8 @@ def upgrade() -> None:
         sa.Column("fee_micros", sa.BigInteger(), nullable=False),
         sa.Column("fills", sa.Integer(), nullable=False),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("user_decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("global_decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -363,6 +390,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("group_key", name=op.f("pk_event_groups")),
         schema="copytrade",
+    )
+    op.create_index(
+        "ix_event_groups_global_undecided",
+        "event_groups",
+        ["detect_time", "group_key"],
+        unique=False,
+        schema="copytrade",
+        postgresql_where=sa.text("global_decided_at IS NULL"),
     )
     op.create_index(
         "ix_event_groups_order", "event_groups", ["detect_time", "group_key"], unique=False, schema="copytrade"
@@ -377,6 +412,14 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_event_groups_user", "event_groups", ["followed_user_id", "detect_time"], unique=False, schema="copytrade"
+    )
+    op.create_index(
+        "ix_event_groups_user_undecided",
+        "event_groups",
+        ["followed_user_id", "detect_time", "group_key"],
+        unique=False,
+        schema="copytrade",
+        postgresql_where=sa.text("user_decided_at IS NULL"),
     )
     op.create_table(
         "followed_wallets",
@@ -416,6 +459,9 @@ def upgrade() -> None:
         sa.Column("fees_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("peak_pnl_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("drawdown_latched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("watched_peak_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("watched_latched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("drawdown_reset_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -776,6 +822,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("portfolio_id", "bucket_time", name=op.f("pk_portfolio_snapshots")),
         schema="copytrade",
     )
+    op.create_table(
+        "snapshot_rebuilds",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("by_event_time", sa.Boolean(), nullable=False),
+        sa.Column("portfolio_id", sa.Uuid(), nullable=True),
+        sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("at_portfolio_id", sa.Uuid(), nullable=True),
+        sa.Column("at_minute", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snapshots", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("changed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("operation_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["operation_id"], ["platform.operations.id"], name=op.f("fk_snapshot_rebuilds_operation_id_operations")
+        ),
+        sa.ForeignKeyConstraint(
+            ["portfolio_id"], ["copytrade.portfolios.id"], name=op.f("fk_snapshot_rebuilds_portfolio_id_portfolios")
+        ),
+        sa.ForeignKeyConstraint(
+            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_snapshot_rebuilds_requested_by_accounts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot_rebuilds")),
+        schema="copytrade",
+    )
+    for column in ("operation_id", "portfolio_id", "requested_by"):
+        op.create_index(
+            op.f(f"ix_snapshot_rebuilds_{column}"), "snapshot_rebuilds", [column], unique=False, schema="copytrade"
+        )
     op.create_table(
         "positions",
         sa.Column("portfolio_id", sa.Uuid(), nullable=False),

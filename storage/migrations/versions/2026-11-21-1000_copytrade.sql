@@ -21,3 +21,7 @@ WITH v AS (
   RETURNING version, config
 )
 INSERT INTO copytrade.effective_configs (general_version, config) SELECT version, config FROM v;
+
+-- Keys that may do everything with the system may do so with copytrade too.
+UPDATE platform.api_keys SET scopes = scopes || '{copytrade:read,copytrade:write}'::text[]
+  WHERE scopes @> '{system:read,system:write}'::text[] AND NOT scopes @> '{copytrade:read}'::text[];
