@@ -14,9 +14,11 @@ from typing import LiteralString, NamedTuple
 
 from benchmarks import report, stage
 from domain.shared.money import USDC_ONE
-from storage.database import Pool, transaction
+from storage.columns import numbers, words
+from storage.database import Pool, pipelined
 from storage.events import new_id
 from storage.listen import Listener
+from storage.reads.base import reading
 
 ROOT = Path(__file__).parents[1]
 EACH = 1_000_000 * USDC_ONE
@@ -125,17 +127,17 @@ class Intake:
             await self._handed_in.wait()
             self._handed_in.clear()
             orders, self._queue = self._queue, []
-            columns = [[order[n] for order in orders] for n in range(3)]
-            async with transaction(self.pool) as connection:
-                await connection.execute(ACCEPT, [*columns, [AMOUNT] * len(orders)], prepare=False)
+            columns = [words(order[n] for order in orders) for n in range(3)]
+            async with pipelined(self.pool) as connection:
+                await connection.execute(ACCEPT, [*columns, numbers([AMOUNT] * len(orders))])
 
     async def _answer(self) -> None:
         async with self.listener.listen("outbox", 0.25) as wake_ups:
             async for _ in wake_ups:
                 if not self._waiting:
                     continue
-                async with transaction(self.pool) as connection:
-                    cursor = await connection.execute(VERDICTS, [list(self._waiting)], prepare=False)
+                async with reading(self.pool) as connection:
+                    cursor = await connection.execute(VERDICTS, [words(self._waiting)], prepare=False)
                     for row in await cursor.fetchall():
                         self._waiting.pop(row["id"]).set_result(row["status"] == "filled")
 

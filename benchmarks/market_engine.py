@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 
 from activities.exchange.market import SILENCE_S, Desk, Engine
@@ -18,6 +19,7 @@ from storage.listen import Listener
 async def main(dsn: str) -> None:
     async with make_pool(dsn, size=2, name="bench-engine") as pool, fenced(dsn, 0) as connection:
         engine = Engine(MarketStore(connection, 0, 1, {}), Desk(ParkedOrders(pool, 0, 1), EngineWatch(pool, 0, 1)))
+        gc.freeze()
         print("running", flush=True)
         async with Listener(dsn).listen("orders", SILENCE_S) as wake_ups:
             async for _ in wake_ups:

@@ -34,7 +34,7 @@ SELECT id, key FROM written
 """
 """JSON and not arrays: for `unnest` of a parameter Postgres plans anew each time, which costs a fifth of the work."""
 
-_BOOK_NEW = """
+BOOK_NEW = """
 WITH written AS (
   INSERT INTO platform.transfers (key, kind, ref, phase)
   SELECT w.key, w.kind, w.ref, 'single' FROM unnest(%s::text[], %s::text[], %s::text[]) AS w(key, kind, ref)
@@ -45,7 +45,12 @@ SELECT t.id, l.account, l.unit, l.amount
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::numeric[]) AS l(key, account, unit, amount)
 JOIN written t USING (key)
 """
-"""Arrays and not JSON: this one runs on a session that keeps its plans (storage/exchange/market_fence.py)."""
+"""Many transfers that were certainly not booked before, as columns (`new_bookings`); answers nothing.
+
+For the market engine, whose orders carry the status that makes them happen once: the same grammar and guards as `book`,
+without the look for replays; a key that was booked before is a UniqueViolation. Arrays and not JSON: this one runs on a
+session that keeps its plans (storage/exchange/market_fence.py).
+"""
 
 _STORED = """
 SELECT t.key, t.id, p.account, p.unit, p.amount
@@ -94,23 +99,6 @@ class Book:
             Booked(id=written.get(t.key) or known[t.key], key=t.key, replayed=t.key not in written) for t in transfers
         ]
 
-    async def book_new(self, bookings: Sequence[Booking]) -> None:
-        """Write many transfers that were certainly not booked before, in one statement that answers nothing.
-
-        For the market engine, whose orders carry the status that makes them happen once: the same grammar and the same
-        guards as `book`, without the look for replays. May be sent in a pipeline.
-
-        Raises: ValueError when a booking is not balanced or names no account; psycopg's UniqueViolation when a key
-                was booked before.
-        """
-        for booking in bookings:
-            check_booking(booking)
-        lines = [(b.key, *line) for b in bookings for line in b.lines]
-        heads = (b.key for b in bookings), (b.kind for b in bookings), (b.ref for b in bookings)
-        keys, accounts, units, amounts = zip(*lines, strict=True)
-        columns = [*map(texts, heads), texts(keys), texts(accounts), texts(units), numbers(amounts)]
-        await self.connection.execute(_BOOK_NEW, columns, prepare=True)
-
     async def _check_replays(self, transfers: list[Transfer]) -> dict[str, int]:
         cursor = await self.connection.execute(_STORED, [[t.key for t in transfers]])
         stored: dict[str, list[tuple[str, str, int]]] = {}
@@ -122,6 +110,19 @@ class Book:
             if sorted(stored.get(transfer.key, [])) != _lines(transfer):
                 raise Broken("ledger_mismatch", f"transfer {transfer.key} was booked before with other lines")
         return ids
+
+
+def new_bookings(bookings: Sequence[Booking]) -> list[str]:
+    """The columns of BOOK_NEW.
+
+    Raises: ValueError when a booking is not balanced or names no account.
+    """
+    for booking in bookings:
+        check_booking(booking)
+    lines = [(b.key, *line) for b in bookings for line in b.lines]
+    heads = (b.key for b in bookings), (b.kind for b in bookings), (b.ref for b in bookings)
+    keys, accounts, units, amounts = zip(*lines, strict=True)
+    return [*map(texts, heads), texts(keys), texts(accounts), texts(units), numbers(amounts)]
 
 
 def _lines(transfer: Transfer) -> list[tuple[str, str, int]]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TURN_S = 3_000
 BATCH = 128
 """Orders in one transaction: enough to share its cost, few enough that the first does not wait for the last."""
+SMALL = 16
+"""A batch of so few is not divided any more."""
 SILENCE_S = 0.5
 """Longest sleep between two looks at the orders; a notification ends it at once."""
 WATCH_S = 1.0
@@ -105,9 +107,12 @@ class Engine:
         given = 0
         while self.desk.discarded:
             await self.refuse(self.desk.discarded.pop())
-        while orders := await self.store.pending(BATCH):
+        last = 0
+        while waiting := await self.store.pending(BATCH):
             self.leave()
+            orders = waiting[: _share(len(waiting), last)]
             given += await self.carry_out(orders)
+            last = len(orders)
         return given
 
     async def refuse(self, order: Pending) -> None:
@@ -131,3 +136,12 @@ class Engine:
             return await self.carry_out(orders[:half]) + await self.carry_out(orders[half:])
         self.desk.watch.count(len(orders), time.monotonic() - started)
         return len(orders)
+
+
+def _share(waiting: int, last: int) -> int:
+    """How many of those that wait are taken: half of all that are under way, the last batch among them.
+
+    So whoever waits for a verdict to order again does so while the other half is carried out. If all were one batch,
+    they and we would take turns.
+    """
+    return max(SMALL, -(-(waiting + last) // 2))

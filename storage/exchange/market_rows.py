@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from domain.exchange import fills
 from domain.exchange.batch import Pending, Position, Verdict
 from domain.exchange.trading import Fill, Market
 from domain.shared.ledger import Booking
-from storage.columns import numbers, words
+from storage.columns import documents, numbers, words
 
 Columns = list[str]
 """Array literals, in the order in which their statement takes them."""
@@ -55,14 +57,12 @@ def assets(markets: Mapping[str, Market]) -> Columns:
     return [words(markets), *map(numbers, zip(*rows, strict=True))]
 
 
-def events(given: Sequence[Verdict], now: datetime) -> list[dict[str, Any]]:
+def events(given: Sequence[Verdict], now: datetime) -> tuple[str, str, bytes]:
     """A `trade` event per fill, a `trade_rejected` per rejection; each is its trader's."""
     stamp = (now - datetime.fromtimestamp(0, now.tzinfo)) // timedelta(milliseconds=1)
-    return [
-        {
-            "type": "trade" if v.fill is not None else "trade_rejected",
-            "account_id": v.order.account_id,
-            "payload": fills.event(v, v.fill, stamp) if v.fill is not None else fills.refusal(v, stamp),
-        }
-        for v in given
-    ]
+    payloads = [fills.event(v, v.fill, stamp) if v.fill is not None else fills.refusal(v, stamp) for v in given]
+    return (
+        words("trade" if v.fill is not None else "trade_rejected" for v in given),
+        words(v.order.account_id for v in given),
+        documents([msgspec.json.encode(payload) for payload in payloads]),
+    )

@@ -6,7 +6,7 @@ from typing import Final
 
 from domain.shared import ledger
 from storage.database import Pool
-from storage.reads.base import Found, Listing, Row, fetch_item, fetch_one, fetch_page, moment
+from storage.reads.base import Found, Listing, Row, fetch_item, fetch_one, fetch_page, moment, on_accounts
 
 _DECIMALS: Final = "CASE WHEN {unit} = 'USDC' THEN 0.000001 ELSE 0.000000000000000001 END"
 
@@ -73,7 +73,8 @@ async def balances(pool: Pool, account_id: str) -> str | None:
 async def ledger_lines(pool: Pool, account_id: str, *, limit: int, after: str | None) -> Found:
     """Every posting on the account's available and held balances."""
     names = [ledger.available(account_id), ledger.held(account_id)]
-    return await fetch_page(pool, LEDGER, [("p.account = ANY(%s)", names)], limit=limit, after=after)
+    filters = [("p.account = ANY(%s)", names), (on_accounts("%s"), names)]
+    return await fetch_page(pool, LEDGER, filters, limit=limit, after=after)
 
 
 async def api_keys(pool: Pool, account_id: str, *, limit: int, after: str | None) -> Found:

@@ -26,6 +26,13 @@ def shares(column: str) -> str:
     return f"trim_scale({column} * 0.000000000000000001)::text"
 
 
+def on_accounts(paths: str) -> str:
+    """SQL: that posting `p` may be on one of these account paths, by the hash that the index of the lines is made of;
+    goes beside `p.account = ANY(…)`."""
+    hashes = f"SELECT hashtextextended(n, 0) FROM unnest({paths}::text[]) AS n"
+    return f"hashtextextended(p.account, 0) = ANY (ARRAY({hashes}))"
+
+
 class Listing(NamedTuple):
     """A list newest first. `body`: the JSON of one item; `key`: what orders it, unique; `kind`: the key's SQL type."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from domain.shared import ledger
 from domain.shared.errors import Rejected
 from storage.database import Pool
-from storage.reads.base import Row, fetch_all, fetch_one, moment
+from storage.reads.base import Row, fetch_all, fetch_one, moment, on_accounts
 from storage.reads.invariants import Rule
 
 MORE_RULES: Final = (
@@ -130,8 +130,8 @@ async def account(pool: Pool, path: str, limit: int) -> dict[str, Any]:
         f"""SELECT p.id, {moment("t.created_at")} AS created_at, p.account, p.unit, p.amount, t.key, t.kind,
               t.phase::text AS phase, t.ref
             FROM platform.postings p JOIN platform.transfers t ON t.id = p.transfer_id
-            WHERE p.account = ANY(%s) ORDER BY p.id DESC LIMIT %s""",
-        [paths, limit],
+            WHERE p.account = ANY(%s) AND {on_accounts("%s")} ORDER BY p.id DESC LIMIT %s""",
+        [paths, paths, limit],
     )
     if not balances and not lines:
         raise Rejected("not_found", f"nothing was ever booked on {path}")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from domain.shared import ledger
 from storage.database import Pool
-from storage.reads.base import fetch_one, moment
+from storage.reads.base import fetch_one, moment, on_accounts
 
 LINES_MAX: Final = 10_000
 _SQL: Final = f"""
@@ -17,7 +17,7 @@ WITH scale AS (
   SELECT p.id, split_part(p.account, ':', 3) AS bucket, p.amount, t.key, t.kind, t.ref, t.phase, t.created_at,
     %(start)s::timestamptz IS NOT NULL AND t.created_at < %(start)s::timestamptz AS before
   FROM platform.postings p JOIN platform.transfers t ON t.id = p.transfer_id
-  WHERE p.account = ANY(%(accounts)s) AND p.unit = %(unit)s
+  WHERE p.account = ANY(%(accounts)s) AND {on_accounts("%(accounts)s")} AND p.unit = %(unit)s
     AND (%(ends)s::timestamptz IS NULL OR t.created_at < %(ends)s::timestamptz)
 ), sums AS (
   SELECT coalesce(sum(amount) FILTER (WHERE before AND bucket = 'available'), 0) AS opening_available,

@@ -6,7 +6,18 @@ running sum of postings, kept by a statement trigger so that no writer can forge
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, Numeric, Table, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    text,
+)
 
 from storage.tables.base import choice, created_at, metadata, words
 
@@ -25,21 +36,24 @@ transfers = Table(
     CheckConstraint("(resolves IS NOT NULL) = (phase IN ('post', 'void'))", name="resolves"),
     # a hold is posted or voided exactly once
     Index("uq_transfers_resolves", "resolves", unique=True, postgresql_where=text("resolves IS NOT NULL")),
-    Index("ix_transfers_ref", "ref"),
     schema="platform",
 )
 
 postings = Table(
     "postings",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # the sentinel: an ORM that reads ids back still writes the lines of a transfer in one statement (market_obvious.py)
+    Column("id", BigInteger, Identity(always=True), nullable=False, insert_sentinel=True),
     # its transfer exists: the statement trigger looks, once a transfer and not once a line
-    Column("transfer_id", BigInteger, nullable=False, index=True),
+    Column("transfer_id", BigInteger, nullable=False),
     words("account"),
     words("unit"),
     Column("amount", Numeric(38, 0), nullable=False),
     CheckConstraint("amount <> 0", name="not_zero"),
-    Index("ix_postings_account", "account", "unit", "id"),
+    # ids are counted once; so this key is for the lines of a transfer
+    PrimaryKeyConstraint("transfer_id", "id"),
+    # by the path's hash: paths are five times as long, and every line adds one (on_accounts in reads/base.py)
+    Index("ix_postings_account", text("hashtextextended(account, 0)"), "id"),
     schema="platform",
 )
 

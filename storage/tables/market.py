@@ -119,7 +119,7 @@ trades = Table(
     CheckConstraint("(status = 'filled') = (shares_atto IS NOT NULL)", name="filled"),
     Index("ix_trades_pending", "seq", postgresql_where=text("status = 'pending' AND parked_at IS NULL")),
     Index("ix_trades_parked", "id", postgresql_where=text("parked_at IS NOT NULL")),
-    Index("uq_trades_verdict", "asset_id", "verdict", unique=True),
+    Index("uq_trades_verdict", "asset_id", "verdict", unique=True, postgresql_where=text("verdict IS NOT NULL")),
     Index("ix_trades_account_id", "account_id", "id"),
     Index("ix_trades_asset_id", "asset_id", "id"),
     Index("ix_trades_executed_at", "asset_id", "executed_at", postgresql_where=text("status = 'filled'")),
@@ -130,7 +130,7 @@ positions = Table(
     "positions",
     metadata,
     Column("account_id", Uuid, ForeignKey("platform.accounts.id"), primary_key=True),
-    Column("asset_id", Uuid, ForeignKey("exchange.assets.id"), primary_key=True, index=True),
+    Column("asset_id", Uuid, ForeignKey("exchange.assets.id"), primary_key=True),
     atto("shares_atto"),
     # what the shares held now have cost, fees included
     micros("cost_micros"),
@@ -138,6 +138,8 @@ positions = Table(
     at("updated_at", default=True),
     created_at(),
     CheckConstraint("shares_atto >= 0 AND cost_micros >= 0", name="not_negative"),
+    # whole keys: a session that planned while the table was small may look up by this one, not by the primary key
+    Index("ix_positions_asset_id", "asset_id", "account_id"),
     schema="exchange",
     postgresql_with={"fillfactor": "70"},
 )

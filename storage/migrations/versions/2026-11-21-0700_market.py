@@ -408,7 +408,7 @@ def upgrade() -> None:
         schema="exchange",
         postgresql_with={"fillfactor": "70"},
     )
-    op.create_index(op.f("ix_positions_asset_id"), "positions", ["asset_id"], unique=False, schema="exchange")
+    op.create_index("ix_positions_asset_id", "positions", ["asset_id", "account_id"], unique=False, schema="exchange")
     op.create_table(
         "price_ticks",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -510,7 +510,14 @@ def upgrade() -> None:
         schema="exchange",
         postgresql_where=sa.text("parked_at IS NOT NULL"),
     )
-    op.create_index("uq_trades_verdict", "trades", ["asset_id", "verdict"], unique=True, schema="exchange")
+    op.create_index(
+        "uq_trades_verdict",
+        "trades",
+        ["asset_id", "verdict"],
+        unique=True,
+        schema="exchange",
+        postgresql_where=sa.text("verdict IS NOT NULL"),
+    )
     op.create_table(
         "lp_payouts",
         sa.Column("withdrawal_id", sa.Uuid(), nullable=False),
