@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.outside import Misuse, Outside, from_environment
+from cli.polymarket import LocalPolymarket
 from localnet.evm import CHAIN_ID, Evm
 from localnet.files import write_json
 from localnet.keys import StackSecrets, address_of, first_contract_of, load_or_create
@@ -24,7 +25,7 @@ from localnet.supervisor import Pids, StartError, Step, Supervisor
 from localnet.temporal import NAMESPACE, Temporal
 
 ROOT = Path(__file__).resolve().parents[1]
-REPLACEABLE = ("evm", "llm", "search")
+REPLACEABLE = ("evm", "llm", "polygon", "polymarket", "search")
 PLURAL = ("api", "worker", "signer")
 
 # With --without evm these come from the environment of `up`, each also as NAME_FILE.
@@ -37,7 +38,7 @@ WALLETS = ("HOT_WALLET", "GAS_WALLET")
 class Programs:
     """How the product's own processes are called."""
 
-    worker: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "exchange,operations")
+    worker: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "exchange,copytrade,operations")
     signer: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "evm-signer")
     api: tuple[str, ...] = (str(ROOT / "server.py"),)
     migrate: tuple[str, ...] = ("-m", "cli.main", "migrate", "--yes")
@@ -72,6 +73,7 @@ class Stack:
             self.evm = Evm(self.directory / "evm", self.ports.take("evm"))
         self.sink = WebhookSink(self.ports.take("webhook-sink"))
         self.outside = Outside(self.without, self.ports)
+        self.polymarket = LocalPolymarket(self.directory, self.without, self.ports)
         self._chain = self._external_chain() if self.evm is None else self._local_chain(self.evm)
         self.usdc_address = self._chain["USDC_CONTRACT_ADDRESS"]
 
@@ -94,6 +96,7 @@ class Stack:
         for upstreams in self.outside.child(self._log("upstreams")):
             supervisor.add(upstreams)
             needs = (*needs, upstreams.name)
+        needs = (*needs, *self.polymarket.add(supervisor, self._log))
         if self.evm is not None:
             self.evm.on_full = self._compact_chain
             supervisor.add(self.evm.child(self._log("evm")))
@@ -101,7 +104,7 @@ class Stack:
             needs = (*needs, "chain")
         supervisor.add(Step(name="tables", run=self._migrate, needs=("postgres",)))
         supervisor.add(Step(name="admin key", run=self._bootstrap, needs=("tables",)))
-        asking = {**self.outside.env, **self._worker_env()}
+        asking = {**self.outside.env, **self.polymarket.env, **self._worker_env()}
         for number in range(1, self.workers + 1):
             supervisor.add(self._worker(f"worker-{number}", "worker", self.programs.worker, asking, needs))
         supervisor.add(self._worker("signer", "signer", self.programs.signer, self._signer_env(), needs))
@@ -111,6 +114,7 @@ class Stack:
         """Ends what runs inside this process; the children are the supervisor's."""
         if self.evm is not None and self.evm.keeper is not None:
             await self.evm.keeper.close()
+        await self.polymarket.close()
         await self.sink.close()
 
     def write_endpoints(self, pids: Pids) -> None:
@@ -136,6 +140,7 @@ class Stack:
                 "faucet_private_key": self.secrets.faucet_private_key,
             }
         value["upstreams"] = {**self.outside.urls, "webhook_sink_url": self.sink.url}
+        value |= self.polymarket.endpoints
         numbers: dict[str, Any] = {"supervisor": os.getpid()}
         for group, found in pids.items():
             numbers[group] = found if group in PLURAL else found[0]
@@ -167,7 +172,7 @@ class Stack:
         )
 
     def _api(self, needs: tuple[str, ...]) -> ChildSpec:
-        env = {**self._common_env(), "SESSION_SECRET": self.secrets.session_secret}
+        env = {**self.polymarket.env, **self._common_env(), "SESSION_SECRET": self.secrets.session_secret}
         env |= {"API_HOST": HOST, "API_PORT": str(self.ports.take("api"))}
         return ChildSpec(
             name="api",

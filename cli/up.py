@@ -27,7 +27,10 @@ def up(
     speed: Annotated[float, typer.Option(min=0.01, help="Factor for simulated market time (no effect yet).")] = 1.0,
     without: Annotated[
         list[str] | None,
-        typer.Option(help="Leave local upstreams out, their addresses come from the environment: evm, llm, search."),
+        typer.Option(
+            help="Leave local upstreams out, their addresses come from the environment: "
+            "evm, llm, polygon, polymarket, search."
+        ),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, an environment variable for the product's processes.")
@@ -130,6 +133,8 @@ def _summary(console: Console, stack: Stack, seconds: float) -> None:
         lines["EVM"] = f"{stack.evm.rpc_url} (USDC {stack.usdc_address})"
     lines["Postgres"] = f"127.0.0.1:{stack.postgres.port}/holdfast"
     lines["Webhook sink"] = stack.sink.url
+    if stack.polymarket.venue is not None:
+        lines["Polymarket"] = f"{stack.polymarket.venue.url} (told what to do at /control)"
     lines["Keys, addresses"] = str(stack.endpoints_file)
     lines["Logs"] = str(stack.directory / "logs")
     console.print(f"\n[bold green]up[/bold green] in {seconds:.1f} s, Ctrl-C stops everything\n")

@@ -68,7 +68,10 @@ class EvmProxy:
         self.calls: Counter[str] = Counter()
         self.requests: deque[tuple[str, list[Any]]] = deque(maxlen=10_000)
         self.muted = False
+        self.muted_logs = False
         self.refuse_sockets = False
+        self.refuse_status = 503
+        self._told: dict[web.WebSocketResponse, deque[Json]] = {}
 
     @property
     def url(self) -> str:
@@ -131,6 +134,13 @@ class EvmProxy:
         for socket in list(self._sockets):
             with contextlib.suppress(ConnectionError, RuntimeError):
                 await socket.close(code=1012)
+
+    async def take_back(self, tx_hash: str) -> None:
+        """Announces the logs of a transaction once more, as `removed`: what nodes but anvil do in a reorg."""
+        for socket, frames in list(self._told.items()):
+            for frame in [one for one in frames if one["params"]["result"]["transactionHash"] == tx_hash]:
+                removed = {**frame["params"]["result"], "removed": True}
+                await socket.send_json({**frame, "params": {**frame["params"], "result": removed}})
 
     # HTTP.
 
@@ -205,10 +215,11 @@ class EvmProxy:
 
     async def _serve_socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuse_sockets:
-            return web.Response(status=503)
+            return web.Response(status=self.refuse_status)
         downstream = web.WebSocketResponse(max_msg_size=64 * 2**20)
         await downstream.prepare(request)
         self._sockets.add(downstream)
+        self._told[downstream] = deque(maxlen=100)
         try:
             async with aiohttp.ClientSession() as session, session.ws_connect(self._upstream_ws) as upstream:
                 pump = asyncio.create_task(self._announce(upstream, downstream))
@@ -221,6 +232,7 @@ class EvmProxy:
             await downstream.close(code=1011)
         finally:
             self._sockets.discard(downstream)
+            del self._told[downstream]
         return downstream
 
     async def _read_calls(self, upstream: aiohttp.ClientWebSocketResponse, downstream: web.WebSocketResponse) -> None:
@@ -241,18 +253,21 @@ class EvmProxy:
             await downstream.send_json(answers if isinstance(call, list) else answers[0])
 
     async def _announce(self, upstream: aiohttp.ClientWebSocketResponse, downstream: web.WebSocketResponse) -> None:
-        """Passes on what the node sends; ``muted`` loses its announcements without closing anything."""
+        """Passes on what the node sends; ``muted`` loses its announcements, ``muted_logs`` those of logs."""
         async for message in upstream:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
             value = json.loads(message.data)
             if value.get("method") == "eth_subscription":
-                if self.muted:
+                is_log = "topics" in value["params"]["result"]
+                if self.muted or (self.muted_logs and is_log):
                     continue
                 shown = await self._shown_announcement(value["params"]["result"])
                 if shown is None:
                     continue
                 value["params"]["result"] = shown
+                if is_log:
+                    self._told[downstream].append(value)
             await downstream.send_json(value)
         await downstream.close(code=1012)
 

@@ -140,7 +140,8 @@ class RunningEvm(Solo):
 
 
 @contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
+    """The directory is ours alone while the block runs."""
     directory.mkdir(parents=True, exist_ok=True)
     lock = DirectoryLock(directory)
     lock.acquire()
@@ -155,7 +156,7 @@ async def running_postgres(
     directory: Path, *, port: int | None = None, durable: bool = False
 ) -> AsyncIterator[RunningPostgres]:
     """A Postgres server in ``directory``. ``durable=True`` syncs to disk as the real stack does."""
-    with _locked(directory):
+    with locked(directory):
         server = Postgres(directory, port or free_port(), durable)
         running = RunningPostgres(server, server.child(directory / "postgres.log"))
         await running.start()
@@ -170,7 +171,7 @@ async def running_temporal(
     directory: Path, *, port: int | None = None, codec_endpoint: str | None = None
 ) -> AsyncIterator[RunningTemporal]:
     """A Temporal dev server in ``directory``, with the dynamic configuration of the real stack."""
-    with _locked(directory):
+    with locked(directory):
         server = Temporal(directory, port or free_port(), free_port(), free_port(), free_port(), codec_endpoint)
         running = RunningTemporal(server, server.child(directory / "temporal.log"))
         await running.start()
@@ -195,7 +196,7 @@ async def running_evm(
     ``block_time=None`` mines nothing by itself: call ``mine``, or ``evm_setAutomine``. ``state=True`` saves the chain
     as the real stack does, so that it survives ``kill`` and ``start``. ``usdc=False`` leaves the chain empty.
     """
-    with _locked(directory):
+    with locked(directory):
         server = Evm(directory, port or free_port(), block_time, slots_in_an_epoch, state)
         key = directory / "faucet.key"
         if not key.exists():

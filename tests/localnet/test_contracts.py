@@ -8,7 +8,16 @@ from contracts import load, names, source_hash
 
 
 def test_every_source_is_covered() -> None:
-    assert names() == ["Caller", "HostileToken", "LocalUSDC"]
+    venue = [
+        "VenueBatch",
+        "VenueCash",
+        "VenueExchange",
+        "VenueExchangeV1",
+        "VenueModule",
+        "VenueNegRisk",
+        "VenueTokens",
+    ]
+    assert names() == ["Caller", "HostileToken", "LocalUSDC", *venue]
 
 
 @pytest.mark.parametrize("name", names())

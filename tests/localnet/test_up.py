@@ -101,11 +101,11 @@ async def test_up_end_to_end(folder: Path) -> None:
 async def check_contents(directory: Path, found: dict[str, Any]) -> None:
     assert set(found) == {
         "api_url", "admin_api_key", "temporal_address", "temporal_ui_url", "temporal_namespace", "postgres_dsn",
-        "evm", "upstreams", "pids",
+        "evm", "upstreams", "polymarket", "polygon", "pids",
     }  # fmt: skip
     assert {name: type(value) for name, value in found["pids"].items()} == {
         "supervisor": int, "api": list, "worker": list, "signer": list, "temporal": int, "postgres": int, "evm": int,
-        "upstreams": int,
+        "upstreams": int, "polygon": int, "venue": int,
     }  # fmt: skip
     assert (len(found["pids"]["worker"]), len(found["admin_api_key"])) == (2, 46)
     for private in ("endpoints.json", "secrets.json"):
@@ -131,6 +131,23 @@ async def check_contents(directory: Path, found: dict[str, Any]) -> None:
     assert holders == ["signer"]
     assert "SESSION_SECRET" in dummies.environment_of(found["api_url"] + "/api/ready")
     await check_sink(found["upstreams"]["webhook_sink_url"])
+    await check_polymarket(found)
+
+
+async def check_polymarket(found: dict[str, Any]) -> None:
+    """The product is given the venue and the chain it settles on, and a deed there is mined here."""
+    said = found["polymarket"]
+    given = psutil.Process(found["pids"]["worker"][0]).environ()
+    assert [given[name] for name in ("POLYMARKET_CLOB_BASE_URL", "POLYMARKET_MARKET_WS_URL", "POLYGON_CHAIN_ID")] == [
+        said["clob_url"], said["market_ws_url"], str(found["polygon"]["chain_id"])
+    ]  # fmt: skip
+    async with aiohttp.ClientSession(headers={"User-Agent": "holdfast-test"}) as session:
+        body = {"wallet": "a-leader", "token": "treaty-signed:0", "side": "BUY", "shares": "20", "price": "0.4"}
+        async with session.post(f"{said['control_url']}/trade", json=body) as answer:
+            tx_hash = (await answer.json())["tx_hash"]
+    async with JsonRpc(found["polygon"]["rpc_url"]) as polygon:
+        receipt = await polygon("eth_getTransactionReceipt", tx_hash)
+    assert (receipt["status"], len(receipt["logs"])) == ("0x1", 3)
 
 
 async def check_sink(url: str) -> None:
@@ -151,7 +168,7 @@ async def check_sink(url: str) -> None:
 async def check_restarts(directory: Path, found: dict[str, Any]) -> None:
     """Every process is killed once and comes back on its port, its new pid in the file."""
     before = found["pids"]
-    for group in ("postgres", "temporal", "evm", "upstreams", "api", "worker", "signer"):
+    for group in ("postgres", "temporal", "evm", "upstreams", "polygon", "venue", "api", "worker", "signer"):
         value = before[group]
         victim = value[0] if isinstance(value, list) else value
         os.kill(victim, signal.SIGKILL)
