@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from domain.shared.errors import Unavailable
+from domain.shared.errors import Rejected, Unavailable
 from gateways.limits import Clock
 
 
@@ -22,7 +22,21 @@ class Circuit:
         self._code, self._name, self._failures, self._pause_s, self._clock = code, name, failures, pause_s, clock
         self._failed = 0
         self._open_until = 0.0
+        self._asked_s = 0.0
         self._probing = False
+
+    @property
+    def open(self) -> bool:
+        """Would a call be refused now?"""
+        return self._failed >= self._failures and self._open_until > self._clock()
+
+    def trip(self, seconds: float) -> None:
+        """Open for so long at once, whatever was counted: the upstream itself asked for silence.
+
+        Called within the guarded call, which then raises Unavailable.
+        """
+        self._failed = max(self._failed, self._failures - 1)
+        self._asked_s = seconds
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
@@ -33,7 +47,11 @@ class Circuit:
         except Unavailable:
             self._failed += 1
             if self._failed >= self._failures:
-                self._open_until = self._clock() + self._pause_s
+                self._open_until = self._clock() + (self._asked_s or self._pause_s)
+            self._asked_s = 0.0
+            raise
+        except Rejected:
+            self._failed = 0
             raise
         else:
             self._failed = 0

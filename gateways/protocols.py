@@ -7,10 +7,12 @@ and never guess: an answer of unknown shape raises `Quarantined`, which carries 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.copytrade.venue import Book
 from domain.exchange.fees import GasPrice
 from domain.exchange.messages import BlockRef, Head, TransferLog
 from domain.shared.errors import Unavailable
@@ -153,4 +155,24 @@ class EvmAddresses(Protocol):
 
     def deposit_address(self, index: int) -> str:
         """Lower-case address of /0/index below the account xpub."""
+        ...
+
+
+class BookRead(NamedTuple):
+    """One answer of the venue. `raw`: its own JSON, to check a decision by; `book`: sorted, best first."""
+
+    book: Book
+    raw: dict[str, Any]
+    received_at: datetime
+    source: str = "rest"
+
+
+class OrderBooks(Protocol):
+    """Where a copy attempt reads its one book."""
+
+    async def read_book(self, token_id: str) -> BookRead:
+        """ONE request, never repeated inside: the caller counts them and knows how long it may go on.
+
+        Raises: Unavailable venue_unavailable, venue_rate_limited; Quarantined; Rejected not_found: there is no book.
+        """
         ...

@@ -104,6 +104,11 @@ class Contracts(BaseModel):
         """Addresses still in use, in the order of the table."""
         return [c.address for c in self.contracts if c.speaks in ways and c.until_block is None]
 
+    def that_spoke(self, first: int, last: int, *ways: Speaks) -> list[str]:
+        """Addresses in use in any of these blocks."""
+        ends = [(c, last if c.until_block is None else c.until_block) for c in self.contracts if c.speaks in ways]
+        return [c.address for c, end in ends if c.from_block <= last and first <= end]
+
     def is_house(self, address: str) -> bool:
         """Is this one of the venue's own addresses? Nobody follows those, and what they hold is nobody's trade."""
         return address in self._by_address

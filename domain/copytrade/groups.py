@@ -63,6 +63,11 @@ def group_key(user_id: str, token_ids: Iterable[str], kind: GroupKind, start: da
     return f"{base}:{number}" if number else base
 
 
+def leader_of(key: str) -> str:
+    """Whose group it is: the first part of its key."""
+    return key.partition(":")[0]
+
+
 def jitter_ms(seed: str, key: str, longest_ms: int) -> int:
     """0 to `longest_ms`, the same whenever it is asked: sha256(seed ‖ key)[:8] mod (longest + 1)."""
     digest = hashlib.sha256((seed + key).encode()).digest()

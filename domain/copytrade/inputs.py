@@ -5,11 +5,13 @@ Both scopes, every replay and Test config decide from this row; so a decision ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from domain.copytrade.config import CopyConfig
 from domain.copytrade.venue import Book, FeeSchedule
+from domain.copytrade.windows import Window
 
 LegPolicy = Literal["sell_held", "hold", "skip"]
 Mode = Literal["full", "reduce_only", "off"]
@@ -51,7 +53,9 @@ class Flags(NamedTuple):
 class Inputs(NamedTuple):
     """Of one group. `book` None: BOOK_UNAVAILABLE, or none was needed. `marks`: of every token either portfolio holds.
 
-    `markets`: condition and event of each of those tokens, for exposure by market and event.
+    `markets`: condition and event of each of those tokens, for exposure by market and event. `leader_exposure`: what
+    the leader's own long positions are worth (his shadow at marks), for a budget; None when it is not known.
+    `windows`: by scope, where loss windows began and what snapshots saw of the drawdown (domain/copytrade/windows.py).
     """
 
     group_key: str
@@ -67,3 +71,5 @@ class Inputs(NamedTuple):
     general: CopyConfig
     general_version: int
     flags: Flags
+    leader_exposure: int | None = None
+    windows: Mapping[str, Window] = {}

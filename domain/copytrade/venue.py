@@ -63,6 +63,19 @@ class ActivityRow(NamedTuple):
     """The row as JSON text, key order kept: what quarantine and `record` store."""
 
 
+class Feed(NamedTuple):
+    """Rows of a window in the venue's order, oldest first. Up to and with the second `through` none is missing.
+
+    `complete`: the whole window was read. Otherwise it was cut before the first second that may be incomplete, so that
+    no transaction is torn; go on at `through + 1`. `held_back`: rows that went to quarantine instead.
+    """
+
+    rows: tuple[ActivityRow, ...]
+    through: int
+    complete: bool
+    held_back: int = 0
+
+
 class Level(NamedTuple):
     """So many shares at a price, both in micros."""
 
@@ -123,14 +136,14 @@ class Market(NamedTuple):
 
 
 class VenuePosition(NamedTuple):
-    """A row of `/v2/positions` (or v1): what the wallet holds of a token."""
+    """A row of `/v2/positions` (or v1): what the wallet holds of a token. None: the venue does not know."""
 
     wallet: str
     token_id: str
     condition_id: str
     shares: int
-    avg_price: int
-    current_price: int
+    avg_price: int | None
+    current_price: int | None
     outcome: str
     event_id: str
     last_event_at: int | None
@@ -159,3 +172,23 @@ class LastTrade(NamedTuple):
     token_id: str
     price: int
     side: Side
+
+
+class ClobMarket(NamedTuple):
+    """What the CLOB charges and takes in a market. `fees` None: it charges none."""
+
+    token_ids: tuple[str, ...]
+    tick_micros: int
+    neg_risk: bool
+    fees: FeeSchedule | None
+
+
+class VenueStatus(NamedTuple):
+    """How fresh the Data API says it is. `lag_s`: its slowest projection, by name in `worst`."""
+
+    computed_at: datetime | None
+    age_s: int
+    lag_s: int
+    worst: str
+    behind_blocks: int
+    newest_block: int | None

@@ -16,7 +16,8 @@ def listed(**changes: object) -> dict[str, Wanted]:
 def test_every_periodic_process_is_listed_once() -> None:
     assert set(listed()) == {
         "custody-upkeep", "solvency", "ledger-check", "retention-daily", "backup-nightly", "restore-drill-weekly",
-        "oracle-round", "liquidity-upkeep",
+        "oracle-round", "liquidity-upkeep", "copytrade-marks", "copytrade-snapshots", "copytrade-settlement",
+        "copytrade-drift", "copytrade-markets",
     }  # fmt: skip
 
 

@@ -1,0 +1,327 @@
+"""Captures of the real venue (reference/polymarket.md, marked [C]) as golden tests, and rows that must not pass."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.copytrade.venue import FeeSchedule, Kind, LastTrade, Side, VenueStatus
+from gateways.polymarket import clob_shapes, gamma_shapes, rows, wire
+from gateways.polymarket.gamma import named
+from gateways.polymarket.wire import Odd
+
+JABOO = "0x379a410a36c101e3b8dfb6c90d1176eb0def4b1a"
+ACTIVITY = """{"proxy_wallet":"0x379a410a36c101e3b8dfb6c90d1176eb0def4b1a","timestamp":1789381477,
+ "condition_id":"0x571aafcdc9d3549ac260d5f956adc4ae57d9ace63575abd99db58ba0130e9fcf","type":"TRADE","size":22.84,
+ "usdc_size":12.16184,"transaction_hash":"0x7958c0638f1b7ab12d0e3c762a6a2d3fe98edb3f748d0bcbe12adae1a67e58a8",
+ "price":0.52,"token_id":"107562952936555819668737826428754978979556920505990557747611348541829551199040","side":"BUY",
+ "outcome_index":999,"title":"Will the highest temperature in Dallas be between 100-101°F on September 14?",
+ "slug":"highest-temperature-in-dallas-on-september-14-2026-100-101f","icon":"https://…jpg","event_slug":"",
+ "outcome":"Yes","name":"jaboobelite","pseudonym":"Scary-Barrel","bio":"","profile_image":"",
+ "profile_image_optimized":""}"""
+TALKIN = "0x134de7d07004124762086357903a0171542e5a16"
+V1 = """[{"proxyWallet":"0x134de7d07004124762086357903a0171542e5a16","timestamp":1759458185,
+ "conditionId":"0xc8761147389535d28583a71eab365841f36f1cc7ee689fbd32a384e3879a5b7c","type":"TRADE","size":20,
+ "usdcSize":3,"transactionHash":"0xc2ee85546e0fd2296fcdc966dc992b29860edabe46cc5b84b508c2271a8958e9","price":0.15,
+ "asset":"113169259226134431152838745958605113475709202189344707220996974617795381207465","side":"BUY",
+ "outcomeIndex":0,"title":"Will the New York Yankees win the 2025 World Series?","outcome":"Yes"},
+ {"proxyWallet":"0x134de7d07004124762086357903a0171542e5a16","timestamp":1759430901,
+ "conditionId":"0x245dea0b918a46bef95ce778f2373851da11130d4c5c95803f881b1a3019ae17","type":"REDEEM","size":3.278687,
+ "usdcSize":3.278687,"transactionHash":"0x4ba961a2be1d9b2fa4a160c985a126a7194d4d56874ed1d8bf42f8d21d1082a7",
+ "price":0,"asset":"","side":"","outcomeIndex":999,"title":"Ethereum Up or Down - October 2, 10AM ET",
+ "slug":"ethereum-up-or-down-october-2-10am-et","outcome":""}]"""
+TOKEN = "107562952936555819668737826428754978979556920505990557747611348541829551199040"
+CONDITION = "0x571aafcdc9d3549ac260d5f956adc4ae57d9ace63575abd99db58ba0130e9fcf"
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {**wire.load(ACTIVITY), **changes}
+    return found
+
+
+def test_the_captured_activity_row() -> None:
+    row = rows.Row(rows.V2, JABOO).activity(wire.load(ACTIVITY))
+    assert (row.wallet, row.kind, row.side, row.token_id, row.condition_id) == (
+        JABOO, Kind.TRADE, "BUY", TOKEN, CONDITION
+    )  # fmt: skip
+    assert (row.size, row.usdc_size, row.price) == (Decimal("22.84"), Decimal("12.16184"), Decimal("0.52"))
+    fee = round(Decimal("0.05") * row.size * row.price * (1 - row.price), 5)
+    assert row.size * row.price + fee == row.usdc_size, "the cash of a BUY holds the fee"
+    assert (row.timestamp, row.outcome, row.is_combo) == (1789381477, "Yes", False)
+    assert json.loads(row.raw) == json.loads(ACTIVITY)
+    assert list(json.loads(row.raw)) == list(json.loads(ACTIVITY)), "keys in their order"
+
+
+def test_the_captured_rows_of_the_first_generation() -> None:
+    bought, redeemed = (rows.Row(rows.V1, TALKIN).activity(raw) for raw in wire.load(V1))
+    assert (bought.kind, bought.size, bought.usdc_size, bought.price) == (Kind.TRADE, 20, 3, Decimal("0.15"))
+    assert bought.token_id.startswith("1131692592261344311528387459586051134757")
+    assert (redeemed.kind, redeemed.token_id, redeemed.side) == (Kind.REDEEM, "", "")
+    assert (redeemed.size, redeemed.usdc_size, redeemed.price) == (Decimal("3.278687"), Decimal("3.278687"), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": "TELEPORT"}, "unknown type"),
+        ({"type": None}, "unknown type"),
+        ({"side": ""}, "side"),
+        ({"token_id": ""}, "without a token"),
+        ({"token_id": 5}, "token_id"),
+        ({"token_id": "0x12"}, "token_id"),
+        ({"condition_id": ""}, "without a condition"),
+        ({"condition_id": "0x12"}, "condition_id"),
+        ({"size": "-1"}, "size"),
+        ({"size": True}, "size"),
+        ({"size": "NaN"}, "size"),
+        ({"size": Decimal("1e30")}, "size"),
+        ({"usdc_size": -1}, "usdc_size"),
+        ({"price": 0}, "price"),
+        ({"price": Decimal("1.01")}, "price"),
+        ({"timestamp": 1789381477000}, "timestamp"),
+        ({"timestamp": None}, "timestamp"),
+        ({"timestamp": Decimal("1789381477.5")}, "seconds"),
+        ({"transaction_hash": ""}, "hash"),
+        ({"proxy_wallet": TALKIN}, "asked for"),
+        ({"is_combo": "yes"}, "is_combo"),
+    ],
+)
+def test_rows_that_go_to_quarantine(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Odd, match=reason):
+        rows.Row(rows.V2, JABOO).activity(changed(**change))
+
+
+@pytest.mark.parametrize("raw", [None, [], "row", 5])
+def test_what_is_no_row(raw: object) -> None:
+    with pytest.raises(Odd):
+        rows.Row(rows.V2, JABOO).activity(raw)
+
+
+@pytest.mark.parametrize(
+    ("condition", "padded", "combo"),
+    [
+        ("0x01" + "ab" * 30, "0x01" + "ab" * 30 + "00", False),
+        ("0x02" + "AB" * 30, "0x02" + "ab" * 30 + "00", False),
+        ("0x03" + "ab" * 30, "0x03" + "ab" * 30 + "00", True),
+        ("0x03" + "ab" * 31, "0x03" + "ab" * 31, False),
+    ],
+)
+def test_short_ids_of_protocol_v2_are_padded_and_combos_known(condition: str, padded: str, combo: bool) -> None:
+    row = rows.Row(rows.V2, JABOO).activity(changed(condition_id=condition))
+    assert (row.condition_id, row.is_combo) == (padded, combo)
+    assert rows.Row(rows.V2, JABOO).activity(changed(is_combo=True)).is_combo
+
+
+def test_a_rebate_has_no_market_and_needs_none() -> None:
+    row = rows.Row(rows.V2, JABOO).activity(
+        changed(type="MAKER_REBATE", condition_id="", token_id="", side="", price=0, transaction_hash="")
+    )
+    assert (row.kind, row.condition_id, row.tx_hash) == (Kind.MAKER_REBATE, "", "")
+
+
+def test_the_captured_position_and_one_the_venue_knows_little_of() -> None:
+    raw = wire.load(
+        '{"proxy_wallet":"0x379a410a36c101e3b8dfb6c90d1176eb0def4b1a","token_id":"5613","condition_id":"0x21f6ce98ea79'
+        'b65ec014ed5a13eafbc6730afcdd3f2cc958984cc618785e2758","current_size":28.09,"avg_price":0.6699,'
+        '"current_price":0.715,"event_id":"1142427","outcome":"No","outcome_index":1,"last_event_at":1791292984}'
+    )
+    position = rows.Row(rows.V2, JABOO).position(raw)
+    assert (position.shares, position.avg_price, position.current_price) == (28_090_000, 669_900, 715_000)
+    assert (position.event_id, position.last_event_at) == ("1142427", 1791292984)
+    bare = {
+        **raw,
+        "avg_price": None,
+        "last_event_at": 0,
+        "event_id": "0",
+        "current_size": Decimal("0.30000000000000004"),
+    }
+    position = rows.Row(rows.V2, JABOO).position(bare)
+    assert (position.avg_price, position.last_event_at, position.event_id) == (None, None, "")
+    assert position.shares == 300_000, "the last digit of a float"
+    with pytest.raises(Odd, match="six decimals"):
+        rows.Row(rows.V2, JABOO).position({**raw, "current_size": Decimal("0.3000004")})
+
+
+def test_the_captured_resolutions() -> None:
+    resolved = rows.resolution(
+        wire.load(
+            '{"condition_id":"0x789f0872f66cfffd21a33020e5c90e11f95f947e03be77ac2df7e86b0cb71527","status":"resolved",'
+            '"extended_review":false,"was_disputed":false,"transaction_hash":"","log_index":"",'
+            '"last_update_timestamp":"2026-09-09T21:19:19Z","payouts":[1000000,0],"resolution_source":"reported",'
+            '"resolved_block":93522484,"resolved_at":"2026-09-09T21:19:19Z"}'
+        )
+    )
+    assert (resolved.status, resolved.payouts) == ("resolved", (1_000_000, 0))
+    assert resolved.resolved_at == int(datetime(2026, 9, 9, 21, 19, 19, tzinfo=UTC).timestamp())
+    disputed = rows.resolution({"condition_id": CONDITION, "status": "disputed", "price": "69", "was_disputed": True})
+    assert (disputed.payouts, disputed.resolved_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"payouts": None}, "without payouts"),
+        ({"payouts": [1_000_000]}, "sum"),
+        ({"payouts": [1_000_000, 1_000_000]}, "sum"),
+        ({"payouts": [Decimal("0.5"), Decimal("0.5")]}, "micros"),
+        ({"status": "finished"}, "unknown status"),
+        ({"condition_id": ""}, "without a condition"),
+    ],
+)
+def test_resolutions_that_are_not_believed(change: dict[str, Any], reason: str) -> None:
+    raw = {"condition_id": CONDITION, "status": "resolved", "payouts": [500_000, 500_000], "resolved_at": 1789381477}
+    assert rows.resolution(raw).payouts == (500_000, 500_000)
+    with pytest.raises(Odd, match=reason):
+        rows.resolution({**raw, **change})
+
+
+def test_the_captured_status() -> None:
+    found = rows.status(
+        wire.load(
+            '{"computed_at":"2026-09-14T10:24:36Z","age_seconds":24,"serving":{"lag_seconds":4,"worst":"activity_feed",'
+            '"mechanisms":[]},"ingestion":{"cursors":148,"max_synced_block":93784295,"most_lagged":{"source":"x",'
+            '"block":93784294,"behind_max":1},"lagging":[]}}'
+        )
+    )
+    assert found == VenueStatus(datetime(2026, 9, 14, 10, 24, 36, tzinfo=UTC), 24, 4, "activity_feed", 1, 93784295)
+
+
+BOOK = {
+    "market": CONDITION, "asset_id": TOKEN, "timestamp": "1786385407185", "hash": "",
+    "bids": [{"price": "0.01", "size": "2260866.89"}, {"price": "0.42", "size": "12.5"}],
+    "asks": [{"price": "0.99", "size": "5"}, {"price": "0.43", "size": "30"}],
+    "min_order_size": "5", "tick_size": "0.01", "neg_risk": True, "last_trade_price": "0.430",
+}  # fmt: skip
+
+
+def test_the_captured_book() -> None:
+    read = clob_shapes.book(BOOK, TOKEN)
+    book = read.book
+    assert [level.price for level in book.bids] == [420_000, 10_000]
+    assert [level.price for level in book.asks] == [430_000, 990_000]
+    assert book.bids[1].size == 2_260_866_890_000
+    assert (book.changed_at_ms, book.tick_micros, book.min_order_micros, book.neg_risk) == (
+        1786385407185, 10_000, 5_000_000, True
+    )  # fmt: skip
+    assert not read.hash_fits
+    assert clob_shapes.book({**BOOK, "hash": clob_shapes.book_hash(BOOK)}).hash_fits
+    assert clob_shapes.book({**BOOK, "bids": None, "last_trade_price": ""}).book.bids == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"asset_id": "5"}, {"asset_id": ""}, {"timestamp": "1786385407"}, {"tick_size": "0.02"}, {"tick_size": None},
+     {"min_order_size": ""}, {"bids": {}}, {"bids": [["0.4", "5"]]}, {"bids": [{"price": "1.5", "size": "5"}]},
+     {"bids": [{"price": "0.5", "size": "-5"}]}, {"neg_risk": "yes"}, {"market": "0x12"}],
+)  # fmt: skip
+def test_books_that_are_not_believed(change: dict[str, Any]) -> None:
+    with pytest.raises(Odd):
+        clob_shapes.book({**BOOK, **change}, TOKEN)
+
+
+@pytest.mark.parametrize("tick", ["0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001", Decimal("0.01")])
+def test_every_tick_of_the_venue_is_known(tick: object) -> None:
+    assert clob_shapes.tick(tick) == int(Decimal(tick) * 1_000_000)  # type: ignore[arg-type]
+
+
+def test_a_last_trade_with_an_empty_side_is_no_price() -> None:
+    assert clob_shapes.last_trade({"price": "0.5", "side": ""}, TOKEN) is None
+    assert clob_shapes.last_trade({"price": "0.43", "side": "BUY"}, TOKEN) == LastTrade(TOKEN, 430_000, Side.BUY)
+    with pytest.raises(Odd):
+        clob_shapes.last_trade({"price": "0.43", "side": "MERGE"}, TOKEN)
+
+
+GAMMA = {
+    "id": "1042", "conditionId": CONDITION, "slug": "s", "question": "q", "outcomes": '["Up", "Down"]',
+    "outcomePrices": '["0.505", "0.495"]', "clobTokenIds": '["1042", "7118"]', "endDate": "2028-01-01T00:00:00Z",
+    "active": True, "closed": False, "acceptingOrders": True, "negRisk": False,
+    "orderPriceMinTickSize": Decimal("0.01"),
+    "orderMinSize": 5, "feesEnabled": True, "feeType": "sports_fees_v2",
+    "feeSchedule": {"exponent": 1, "rate": Decimal("0.03"), "takerOnly": True, "rebateRate": Decimal("0.25")},
+    "events": [{"id": "77"}],
+}  # fmt: skip
+
+
+def test_the_captured_market() -> None:
+    market = gamma_shapes.market(GAMMA)
+    assert [(t.token_id, t.place, t.outcome) for t in market.tokens] == [("1042", 0, "Up"), ("7118", 1, "Down")]
+    assert market.fees == FeeSchedule(30_000, 1, takers_only=True)
+    assert (market.event_id, market.gamma_id, market.version) == ("77", "1042", "v1")
+    assert market.closes_at == datetime(2028, 1, 1, tzinfo=UTC)
+    second = gamma_shapes.market({**GAMMA, "clobTokenIds": "[]", "positionIds": ["5", "6"], "version": "v2"})
+    assert [t.token_id for t in second.tokens] == ["5", "6"]
+    assert gamma_shapes.market({**GAMMA, "feesEnabled": False}).fees is None
+    assert gamma_shapes.market({**GAMMA, "clobTokenIds": ""}).tokens == ()
+    assert gamma_shapes.market({**GAMMA, "endDate": None}).closes_at is None
+    day = gamma_shapes.market({**GAMMA, "endDate": None, "endDateIso": "2028-01-01"}).closes_at
+    assert day == datetime(2028, 1, 1, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"conditionId": ""}, {"clobTokenIds": "nonsense"}, {"clobTokenIds": '["1","2","3"]'}, {"outcomes": '[1]'},
+     {"endDate": "soon"}, {"feeSchedule": {"rate": 2, "exponent": 1}}, {"closed": "no"}, {"events": {}}],
+)  # fmt: skip
+def test_markets_that_are_not_believed(change: dict[str, Any]) -> None:
+    with pytest.raises(Odd):
+        gamma_shapes.market({**GAMMA, **change})
+
+
+def test_gamma_resolves_only_what_is_closed_named_so_and_sums_to_one() -> None:
+    closed = {**GAMMA, "closed": True, "umaResolutionStatus": "resolved", "closedTime": "2026-03-19 23:20:15+00",
+              "outcomePrices": '["0.5", "0.5"]'}  # fmt: skip
+    found = gamma_shapes.resolution(closed)
+    assert (found.status, found.payouts) == ("resolved", (500_000, 500_000))
+    assert found.resolved_at == int(datetime(2026, 3, 19, 23, 20, 15, tzinfo=UTC).timestamp())
+    for change in ({"outcomePrices": '["0", "0"]'}, {"closed": False}, {"umaResolutionStatus": "proposed"}):
+        assert gamma_shapes.resolution({**closed, **change}).payouts is None
+
+
+def test_profiles_and_the_null_a_search_may_hold() -> None:
+    raw = {"proxyWallet": "0xC7e53ac4a7c76d6df8b794de2e7d0794265d2d3a", "name": "LiquidatedDegen"}
+    found = gamma_shapes.profile(raw)
+    assert found is not None
+    assert (found.wallet, found.name, found.pseudonym) == (raw["proxyWallet"].lower(), "LiquidatedDegen", "")
+    assert gamma_shapes.profile(None) is None
+    assert gamma_shapes.profile({"name": "nobody"}) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (JABOO, (JABOO, "")),
+        (f" {JABOO.upper().replace('0X', '0x')} ", (JABOO, "")),
+        (f"https://polymarket.com/profile/{JABOO}", (JABOO, "")),
+        (f"{JABOO}-1726839202123", (JABOO, "")),
+        ("https://polymarket.com/@jaboobelite", ("", "jaboobelite")),
+        ("polymarket.com/@jaboobelite?tab=positions", ("", "jaboobelite")),
+        ("@jaboobelite", ("", "jaboobelite")),
+        (JABOO[:-1], ("", JABOO[:-1])),
+        ("two words", ("", "")),
+        ("https://polymarket.com/", ("", "")),
+        ("", ("", "")),
+    ],
+)
+def test_what_a_person_may_type(typed: str, meant: tuple[str, str]) -> None:
+    assert named(typed) == meant
+
+
+@given(st.decimals(min_value=0, max_value=10**9, places=6))
+def test_no_digit_is_lost_on_the_way(value: Decimal) -> None:
+    parsed = wire.load(f'{{"size": {value:f}, "text": "{value:f}"}}')
+    assert wire.micros(wire.number(parsed, "size"), "size") == int(value * 1_000_000)
+    assert wire.number(parsed, "text") == value
+    assert wire.level_micros(parsed, "text") == wire.level_micros(parsed, "size") == int(value * 1_000_000)
+    assert wire.load(wire.dump(parsed)) == parsed
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[" * 100_000, b'{"a": NaN}', b'{"a": 1', b"\xff"])
+def test_what_is_not_json(body: bytes) -> None:
+    with pytest.raises(wire.NotJson):
+        wire.load(body)
