@@ -26,11 +26,14 @@ MAINNETS = frozenset({1, 137, 42161})
 
 
 def load_file_secrets() -> None:
-    """Read every NAME_FILE into NAME (docker and systemd secrets). NAME wins when both are set."""
-    for name in [n for n in os.environ if n.endswith("_FILE") and n not in {"TEMPORAL_DB_FILE"}]:
-        path = Path(os.environ[name])
-        if name[:-5] not in os.environ and path.is_file():
-            os.environ[name[:-5]] = path.read_text().strip()
+    """Read NAME_FILE of every setting into NAME (docker and systemd secrets). NAME wins when both are set.
+
+    Of settings alone: a host's SSL_CERT_FILE is a path, and its content makes an environment no program can start in.
+    """
+    for name in {field.upper() for role in (ApiSettings, SignerSettings) for field in role.model_fields}:
+        path = Path(os.environ.get(f"{name}_FILE", ""))
+        if name not in os.environ and path.is_file():
+            os.environ[name] = path.read_text().strip()
 
 
 class Settings(BaseSettings):
@@ -112,20 +115,7 @@ class Settings(BaseSettings):
     oracle_daily_searches: int = Field(2_000, ge=0, description="Search calls a day, all assets.")
     oracle_daily_analyses: int = Field(2_000, ge=0, description="Model calls a day, all assets.")
 
-    polymarket_data_api_base_url: str = Field(
-        "https://data-api.polymarket.com", description="Polymarket's Data API: leaders' activity and positions."
-    )
-    polymarket_clob_base_url: str = Field("https://clob.polymarket.com", description="Polymarket's books and prices.")
-    polymarket_gamma_base_url: str = Field(
-        "https://gamma-api.polymarket.com", description="Polymarket's markets and profiles."
-    )
-    polymarket_data_api_version: Literal["v2", "v1"] = Field("v2", description="v1 only while v2 is down for long.")
-    polymarket_max_rps: int = Field(20, ge=1, description="Requests a second to Polymarket, all routes.")
-    polymarket_burst: int = Field(40, ge=1, description="Requests at once.")
-    polygon_chain_id: int = Field(137, description="Where Polymarket settles.")
-    starting_bankroll_micros: int = Field(
-        10_000_000_000, ge=0, description="Paper cash of a new executable portfolio, USDC micros."
-    )
+    starting_bankroll_micros: int = Field(10_000_000_000, ge=0, description="Paper cash of a new portfolio, micros.")
 
     @property
     def mainnet(self) -> bool:
@@ -262,8 +252,17 @@ class WorkerSettings(Settings):
     oracle_min_hosts: int = Field(2, ge=1, le=10, description="Different sites that must stand behind a signal.")
     oracle_at_once: int = Field(4, ge=1, le=100, description="Assets that one round refreshes at the same time.")
 
-    polymarket_ws_url: str = Field("", description="The CLOB's market socket, for marks; empty: polling only.")
-    polygon_ws_url: str = Field("", description="WebSocket of a Polygon node: hastens polls; empty: no chain trigger.")
+    polymarket_data_api_base_url: str = Field(
+        "https://data-api.polymarket.com", description="Polymarket's Data API: leaders' activity and positions."
+    )
+    polymarket_clob_base_url: str = Field("https://clob.polymarket.com", description="Polymarket's books and prices.")
+    polymarket_gamma_base_url: str = Field("https://gamma-api.polymarket.com", description="Its markets and profiles.")
+    polymarket_data_api_version: Literal["v2", "v1"] = Field("v2", description="v1 only while v2 is down for long.")
+    polymarket_max_rps: int = Field(20, ge=1, description="Requests a second to Polymarket, all routes.")
+    polymarket_burst: int = Field(40, ge=1, description="Requests at once.")
+    polygon_chain_id: int = Field(137, description="Where Polymarket settles.")
+    polymarket_market_ws_url: str = Field("", description="The CLOB's market socket; only `holdfast record` reads it.")
+    alchemy_ws_url: str = Field("", description="WebSocket of a Polygon node: hastens polls; empty: no chain trigger.")
     polygon_rpc_url: str = Field("", description="HTTP of a Polygon node: receipts, gaps; empty: none.")
     polygon_fallback_max_rps: int = Field(5, ge=1, description="Requests a second to POLYGON_RPC_URL.")
     polymarket_contracts_file: str = Field("", description="JSON that replaces the built-in contract addresses.")

@@ -1,7 +1,7 @@
 """Composition root of the workers: settings → storage and gateways → activities → one Temporal worker per queue.
 
-`python worker.py --queues exchange,operations` or `--queues evm-signer`. Only the signer reads private keys, and it
-does nothing else. SIGTERM lets running activities hand over, then the process leaves.
+`python worker.py --queues exchange,copytrade,operations` or `--queues evm-signer`. Only the signer reads private
+keys, and it does nothing else. SIGTERM lets running activities hand over, then the process leaves.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -108,7 +109,10 @@ async def run(names: list[str]) -> int:
         if not signing:
             listed = wanted_schedules(settings)
             engines = settings.market_engines
-            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names, engines=engines)
+            polygon = settings.polygon_chain_id if settings.alchemy_ws_url else 0
+            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names, engines=engines, polygon=polygon)
+        # modules and parts stay: a full collection that looks through them would hold up the engine's batch
+        gc.freeze()
         log.info("worker_started", queues=names)
         await stop.wait()
         log.info("worker_stopping", queues=names)
@@ -117,7 +121,8 @@ async def run(names: list[str]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Holdfast worker")
-    parser.add_argument("--queues", default="exchange,operations", help=f"comma separated, of: {', '.join(QUEUES)}")
+    known = ", ".join(QUEUES)
+    parser.add_argument("--queues", default="exchange,copytrade,operations", help=f"comma separated, of: {known}")
     names = [name for name in parser.parse_args().queues.split(",") if name]
     unknown = sorted(set(names) - set(QUEUES))
     if unknown or not names:

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from api import docs
 from api.accounts import accounts, keys, sessions, statements
-from api.copytrade import attempts, leaders, markets, portfolios, rules
+from api.copytrade import attempts, cash, leaders, markets, overview, portfolios, reports, rules, upkeep, what_if
 from api.deps import Deps
 from api.dispatch import Dispatch
 from api.events import stream, webhooks
@@ -73,7 +73,11 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     attempts.list_trades, attempts.list_attempts, attempts.read_attempt,
     markets.list_markets, markets.read_market, markets.blacklist,
     rules.read_general, rules.change_general, rules.read_user, rules.change_user, rules.pause,
+    what_if.test_rules, what_if.list_tests, what_if.read_test,
+    *cash.HANDLERS, upkeep.backfill, upkeep.rebuild, upkeep.list_drifts,
+    overview.overview,
     portfolios.read_global, portfolios.global_curve, portfolios.user_curve,
+    reports.user_report, reports.global_report, reports.leaderboard,
     docs.document, docs.page, docs.asset,
 )  # fmt: skip
 

@@ -44,12 +44,12 @@ class ApiConfig:
     withdrawal_policy: WithdrawalPolicy
     temporal_ui_url: str
     temporal_namespace: str
+    bankroll_micros: int
+    """Paper cash of a new executable portfolio."""
     asset_defaults: AssetDefaults = field(default_factory=AssetDefaults)
     lp_policy: LpPolicy = field(default_factory=LpPolicy)
     halt_s: int = 300
     """How long an operator's halt lasts that does not say."""
-    bankroll_micros: int = 10_000_000_000
-    """Paper cash of a new executable portfolio."""
     session_hours: int = 12
     rate_limit_per_s: int = 1_000
     login_limit_per_minute: int = 10

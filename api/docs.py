@@ -56,6 +56,15 @@ _NEEDS_KEY: Final = frozenset(
         "/api/exchange/lp-fee-claims",
         "/api/system/corrections",
         "/api/copytrade/users",
+        "/api/copytrade/backfill",
+        "/api/copytrade/snapshots/rebuild",
+        "/api/copytrade/portfolio/global/cash",
+        "/api/copytrade/portfolio/global/reset",
+        "/api/copytrade/portfolio/global/close",
+        "/api/copytrade/users/{user_id}/cash",
+        "/api/copytrade/users/{user_id}/reset",
+        "/api/copytrade/users/{user_id}/close",
+        "/api/copytrade/config/test",
     }
 )
 """POST there moves money or starts a process."""

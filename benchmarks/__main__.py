@@ -12,6 +12,10 @@ NAMES = (
     "engine_takeover",
     "trade_http",
     "idle_memory",
+    "copytrade_idle",
+    "ingest",
+    "decision_jitter",
+    "recovery",
 )
 
 if __name__ == "__main__":

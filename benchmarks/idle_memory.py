@@ -64,8 +64,8 @@ def name_of(process: psutil.Process) -> str:
             return f"worker {words[-1]}"
         if word.endswith("server.py"):
             return "api"
-        if word == "localnet.upstreams":
-            return "upstreams"
+        if word in ("localnet.upstreams", "localnet.polymarket"):
+            return word.removeprefix("localnet.")
     return "supervisor" if "up" in words else Path(words[-1]).name
 
 

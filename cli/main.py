@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from cli import archives, chain, doctor, keys, ledger, programs, schedules, stuck, wallets, withdrawals
+from cli import (
+    archives,
+    chain,
+    copying,
+    copytrade,
+    doctor,
+    keys,
+    ledger,
+    programs,
+    schedules,
+    stuck,
+    wallets,
+    withdrawals,
+)
 from cli.failures import BROKEN, INTERRUPTED, Cli
 from cli.migrate import migrate
 from cli.up import up
@@ -34,6 +47,10 @@ chain.app.command("wallets")(wallets.wallets)
 chain.app.command("resume-wallet")(wallets.resume_wallet)
 app.command("backfill")(chain.backfill)
 app.add_typer(withdrawals.app, name="withdrawals")
+app.add_typer(copytrade.app, name="copytrade")
+app.command("record")(copytrade.record)
+for verb in (copying.users, copying.follow, copying.unfollow, copying.pause, copying.resume, copying.reread):
+    copytrade.app.command()(verb)
 app.command("backup")(archives.backup)
 app.command("restore")(archives.restore)
 app.command("openapi")(programs.openapi)

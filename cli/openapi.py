@@ -58,6 +58,7 @@ async def _document() -> dict[str, Any]:
         withdrawal_policy=policy,
         temporal_ui_url="",
         temporal_namespace="default",
+        bankroll_micros=0,
     )
     app = create_app(
         Deps(

@@ -14,7 +14,7 @@ from cli.output import Json, out, print_json
 
 def worker(
     queues: Annotated[str, typer.Option(help="Comma separated: exchange, operations, or evm-signer alone.")] = (
-        "exchange,operations"
+        "exchange,copytrade,operations"
     ),
 ) -> None:
     """Serve task queues until SIGTERM; the same as `python worker.py`."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from temporalio.client import Client, Interceptor
 from temporalio.runtime import Runtime
 
+from domain.copytrade.contracts import DEFAULT, Contracts, parse
 from domain.shared.errors import Broken
 from gateways.evm.chain import EvmNode
+from gateways.polymarket.chain_rpc import PolygonRpc
+from gateways.polymarket.client import Polymarket
+from gateways.polymarket.counts import RequestCounts
 from gateways.webhooks import WebhookSender
 from settings import Settings, WorkerSettings
 from storage.books import Books
@@ -33,6 +38,10 @@ class Parts:
     processes: Processes
     listener: Listener
     sender: WebhookSender
+    polygon: PolygonRpc | None
+    """One for all activities, so that its limit of calls a second is one; None: no POLYGON_RPC_URL."""
+    polymarket: Polymarket
+    """One as well, for the same reason."""
 
 
 async def connect(
@@ -66,11 +75,15 @@ async def open_parts(settings: WorkerSettings, client: Client, name: str) -> Asy
         jobs = JobStore(books)
         chain = make_chain(settings, jobs)
         sender = WebhookSender(allow_private=settings.holdfast_profile == "local")
+        polygon, polymarket = make_polygon_rpc(settings), make_polymarket(settings, jobs, client)
         try:
-            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn), sender)
+            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn), sender, polygon, polymarket)
         finally:
+            await polymarket.aclose()
             await chain.aclose()
             await sender.aclose()
+            if polygon is not None:
+                await polygon.aclose()
 
 
 def make_chain(settings: WorkerSettings, jobs: JobStore) -> EvmNode:
@@ -81,4 +94,32 @@ def make_chain(settings: WorkerSettings, jobs: JobStore) -> EvmNode:
         quarantine=jobs.quarantine,
         ws_url=settings.arbitrum_ws_url,
         poll_s=settings.scanner_poll_ms / 1000,
+    )
+
+
+def make_contracts(settings: WorkerSettings) -> Contracts:
+    """The built-in table of the venue's contracts, or the one a file gives."""
+    file = settings.polymarket_contracts_file
+    return parse(Path(file).read_text(encoding="utf-8")) if file else DEFAULT
+
+
+def make_polygon_rpc(settings: WorkerSettings) -> PolygonRpc | None:
+    """Receipts of conversions, gaps, forks."""
+    url = settings.polygon_rpc_url
+    return PolygonRpc(url, make_contracts(settings), max_rps=settings.polygon_fallback_max_rps) if url else None
+
+
+def make_polymarket(settings: WorkerSettings, jobs: JobStore, client: Client) -> Polymarket:
+    """Public reads of the venue; opens nothing yet. Requests are counted beside the SDK's own metrics."""
+    runtime = client.service_client.config.runtime
+    counter = runtime.metric_meter.create_counter("holdfast_polymarket_requests") if runtime is not None else None
+    return Polymarket.connect(
+        quarantine=jobs.quarantine,
+        data_url=settings.polymarket_data_api_base_url,
+        clob_url=settings.polymarket_clob_base_url,
+        gamma_url=settings.polymarket_gamma_base_url,
+        data_version=settings.polymarket_data_api_version,
+        max_rps=settings.polymarket_max_rps,
+        burst=settings.polymarket_burst,
+        counts=RequestCounts(counter.add if counter is not None else None),
     )

@@ -63,4 +63,9 @@ def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:
         backups=bool(settings.backup_dir),
         oracle_interval_s=settings.oracle_interval_s,
         oracle_at_once=settings.oracle_at_once,
+        marks_s=settings.copytrade_marks_s,
+        snapshots_s=settings.copytrade_snapshots_s,
+        settlement_s=settings.copytrade_settlement_s,
+        drift_s=settings.copytrade_drift_s,
+        markets_s=settings.copytrade_markets_s,
     )

@@ -13,6 +13,8 @@ from storage.reads.invariants import RULES, Verdict, check
 
 CONTROL: Final = "exchange.withdrawals"
 CODE: Final = "ledger_mismatch"
+PAPER_CONTROL: Final = "copytrade.engine"
+PAPER_CODE: Final = "paper_ledger_mismatch"
 VERDICT_TIMEOUT_MS: Final = 300_000
 
 
@@ -31,13 +33,16 @@ class LedgerCheckStore:
         pool = make_pool(self.dsn, size=1, name="ledger-check", read_only=True, statement_timeout_ms=VERDICT_TIMEOUT_MS)
         async with pool:
             verdicts = await ledger_verdicts(pool)
-        broken = [v for v in verdicts if not v.ok]
-        summary = "; ".join(f"{v.name}: {v.detail}" for v in broken) or f"{len(verdicts)} rules hold"
+        of_paper = {rule.name for rule in RULES if rule.paper}
+        broken = [v for v in verdicts if not v.ok and v.name not in of_paper]
+        paper = [v for v in verdicts if not v.ok and v.name in of_paper]
+        summary = _listed(broken) or f"{len(verdicts) - len(paper)} rules hold"
         figures = {v.name: f"expected {v.expected}, found {v.actual}" for v in verdicts}
-        return LedgerChecked(ok=not broken, summary=summary, figures=figures)
+        return LedgerChecked(ok=not broken, summary=summary, figures=figures, paper=_listed(paper))
 
     async def record(self, found: LedgerChecked) -> None:
-        """Note the run; on a breach stop withdrawals and call an operator, all in one transaction.
+        """Note the run; on a breach stop withdrawals, or copying when it is of paper, and call an operator, all in one
+        transaction.
 
         Switching on again and closing the alert are an operator's acts.
         """
@@ -45,6 +50,9 @@ class LedgerCheckStore:
             await note_run(
                 book.connection, "ledger_check", ok=found.ok, detail={"summary": found.summary, **found.figures}
             )
+            if found.paper:
+                await trip(book.connection, PAPER_CONTROL, f"{PAPER_CODE}: {found.paper}", f"check:{PAPER_CODE}")
+                await raise_alert(book.connection, PAPER_CODE, "", found.paper)
             if found.ok:
                 return
             await book.connection.execute(
@@ -54,3 +62,7 @@ class LedgerCheckStore:
             )
             await trip(book.connection, CONTROL, f"{CODE}: {found.summary}", f"check:{CODE}")
             await raise_alert(book.connection, CODE, "", found.summary, critical=True, **found.figures)
+
+
+def _listed(broken: list[Verdict]) -> str:
+    return "; ".join(f"{v.name}: {v.detail}" for v in broken)

@@ -41,6 +41,25 @@ RULES: Final[dict[str, LiteralString]] = {
             WHERE asset_id = a.id AND ticked_at < clock_timestamp() - %(tick_days)s * interval '1 day'
             LIMIT %(limit)s) p
           LIMIT %(limit)s))""",
+    # minutes of paper portfolios; their hours are kept for ever
+    "portfolio_snapshots": """
+        DELETE FROM copytrade.portfolio_snapshots WHERE ctid = ANY(ARRAY(
+          SELECT p.ctid FROM copytrade.portfolios f CROSS JOIN LATERAL (
+            SELECT ctid FROM copytrade.portfolio_snapshots
+            WHERE portfolio_id = f.id AND bucket_time < clock_timestamp() - interval '30 days'
+            ORDER BY bucket_time LIMIT %(limit)s) p
+          LIMIT %(limit)s))""",
+    # the last of an hour is kept for ever: an hourly snapshot was made with it; what was thinned before stays
+    "mark_prices": """
+        DELETE FROM copytrade.mark_prices WHERE ctid = ANY(ARRAY(
+          SELECT p.ctid FROM (SELECT DISTINCT token_id FROM copytrade.positions) t CROSS JOIN LATERAL (
+            SELECT m.ctid FROM copytrade.mark_prices m
+            WHERE m.token_id = t.token_id AND m.bucket_time < clock_timestamp() - interval '30 days'
+              AND m.bucket_time > clock_timestamp() - interval '40 days' AND EXISTS (
+                SELECT 1 FROM copytrade.mark_prices l WHERE l.token_id = m.token_id AND l.bucket_time > m.bucket_time
+                  AND l.bucket_time < date_trunc('hour', m.bucket_time, 'UTC') + interval '1 hour')
+            LIMIT %(limit)s) p
+          LIMIT %(limit)s))""",
 }
 """In this order: deliveries before the events they are about."""
 

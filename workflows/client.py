@@ -22,8 +22,10 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.copytrade.messages import CopyGroup
+from domain.shared import ids
 from domain.shared.errors import Rejected, Unavailable
-from domain.shared.processes import EXCHANGE, PROCESSES, Start
+from domain.shared.processes import COPYTRADE, EXCHANGE, PROCESSES, Start
 from workflows import search
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -105,6 +107,29 @@ class Processes:
                 search_attributes=TypedSearchAttributes(pairs),
                 rpc_timeout=self.rpc_timeout,
                 task_timeout=timedelta(seconds=10),
+            )
+
+    async def copy_group(self, group_key: str, summary: str = "") -> None:
+        """Start the attempt to copy a group, or find it running or ended. One that was stopped runs anew.
+
+        Its first task may run in this very process (eager start), and a lost worker is noticed after two seconds: its
+        steps are short and local.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        with _answering(), suppress(WorkflowAlreadyStartedError):
+            await self.client.start_workflow(
+                "CopyAttempt",
+                CopyGroup(group_key=group_key),
+                id=ids.copy_attempt(group_key),
+                task_queue=COPYTRADE,
+                id_reuse_policy=_AGAIN,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=summary or f"Copy {group_key}",
+                search_attributes=TypedSearchAttributes([SearchAttributePair(search.AREA, COPYTRADE)]),
+                rpc_timeout=self.rpc_timeout,
+                task_timeout=timedelta(seconds=2),
+                request_eager_start=True,
             )
 
     async def signal(self, workflow_id: str, name: str, argument: BaseModel) -> bool:

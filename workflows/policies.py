@@ -52,3 +52,10 @@ ENGINE: Final[dict[str, Any]] = {
     ),
 }
 """The market engine: taken over within two and a half seconds when its worker dies."""
+
+DUE: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "retry_policy": PATIENT,
+    "local_retry_threshold": timedelta(seconds=4),
+}
+"""A local step that waits for its moment itself, and through an outage of the database rather than ask twice."""

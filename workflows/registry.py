@@ -7,6 +7,19 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS
+from workflows.copytrade.attempt import CopyAttemptWorkflow
+from workflows.copytrade.backfill import CopytradeBackfillWorkflow
+from workflows.copytrade.chain import ChainTriggerWorkflow
+from workflows.copytrade.closes import PaperCloseWorkflow
+from workflows.copytrade.config_tests import ConfigTestWorkflow
+from workflows.copytrade.drift import DriftWorkflow
+from workflows.copytrade.feed import CopytradeFeedWorkflow
+from workflows.copytrade.follow import FollowLeaderWorkflow
+from workflows.copytrade.markets import MarketFactsWorkflow
+from workflows.copytrade.marks import CopytradeMarksWorkflow, CopytradeSnapshotsWorkflow
+from workflows.copytrade.portfolio import GlobalPortfolioWorkflow
+from workflows.copytrade.rebuild import RebuildSnapshotsWorkflow
+from workflows.copytrade.settlement import SettlementWorkflow
 from workflows.exchange.chain import ChainScannerWorkflow, HeadWatcherWorkflow
 from workflows.exchange.custody import CustodyUpkeepWorkflow, SolvencyWorkflow, SweepWorkflow
 from workflows.exchange.deposit import DepositWorkflow
@@ -45,7 +58,22 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         PriceEngineWorkflow,
         AssetHaltWorkflow,
     ],
-    COPYTRADE: [],
+    COPYTRADE: [
+        CopyAttemptWorkflow,
+        GlobalPortfolioWorkflow,
+        ChainTriggerWorkflow,
+        CopytradeFeedWorkflow,
+        FollowLeaderWorkflow,
+        MarketFactsWorkflow,
+        SettlementWorkflow,
+        DriftWorkflow,
+        CopytradeBackfillWorkflow,
+        CopytradeMarksWorkflow,
+        CopytradeSnapshotsWorkflow,
+        RebuildSnapshotsWorkflow,
+        ConfigTestWorkflow,
+        PaperCloseWorkflow,
+    ],
     OPERATIONS: [
         DispatcherWorkflow,
         WebhookFanoutWorkflow,

@@ -35,7 +35,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.exchange.messages import WatchChain
 from domain.exchange.oracle_messages import RefreshAssets
-from domain.shared.processes import EXCHANGE, OPERATIONS, Start
+from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS, Start
 from workflows import search
 from workflows.codec import PayloadUnreadable
 
@@ -88,6 +88,11 @@ def wanted(
     backups: bool,
     oracle_interval_s: int = 600,
     oracle_at_once: int = 4,
+    marks_s: int = 30,
+    snapshots_s: int = 60,
+    settlement_s: int = 120,
+    drift_s: int = 600,
+    markets_s: int = 3_600,
 ) -> list[Wanted]:
     """Every periodic process of this installation.
 
@@ -98,6 +103,7 @@ def wanted(
     custody, check = timedelta(seconds=custody_interval_s), timedelta(seconds=check_interval_s)
     nightly = backup_hour_utc
     oracle = timedelta(seconds=oracle_interval_s)
+    marks, snapshots = timedelta(seconds=marks_s), timedelta(seconds=snapshots_s)
     refresh = RefreshAssets(spread_s=oracle_interval_s // 20, at_once=oracle_at_once)
     listed = [
         _often("custody-upkeep", "CustodyUpkeep", EXCHANGE, watch, custody, "Sweeps, wallet levels, lost sends."),
@@ -105,6 +111,9 @@ def wanted(
         _often("liquidity-upkeep", "LiquidityUpkeep", EXCHANGE, None, check, "Hands over forgotten contributions."),
         _often("ledger-check", "LedgerCheck", OPERATIONS, None, check, "Proves that the books add up."),
         _often("oracle-round", "OracleRound", EXCHANGE, refresh, oracle, "A new oracle signal for every active asset."),
+        _often("copytrade-marks", "CopytradeMarks", COPYTRADE, None, marks, "Prices of what portfolios hold."),
+        _often("copytrade-snapshots", "CopytradeSnapshots", COPYTRADE, None, snapshots, "What portfolios are worth."),
+        *_of_feed(timedelta(seconds=settlement_s), timedelta(seconds=drift_s), timedelta(seconds=markets_s)),
         _daily("retention-daily", "Retention", None, Daily((nightly + 2) % 24, 30), "Removes what is kept no longer."),
     ]
     if backups:
@@ -114,6 +123,15 @@ def wanted(
             _daily("restore-drill-weekly", "RestoreDrill", by_schedule, drill, "Restores the newest archive."),
         ]
     return listed
+
+
+def _of_feed(settlement: timedelta, drift: timedelta, markets: timedelta) -> list[Wanted]:
+    """What the feed does not do by itself."""
+    return [
+        _often("copytrade-settlement", "Settlement", COPYTRADE, None, settlement, "Pays out resolved markets."),
+        _often("copytrade-drift", "Drift", COPYTRADE, None, drift, "Compares shadows with the venue's positions."),
+        _often("copytrade-markets", "MarketFacts", COPYTRADE, None, markets, "Reads facts of markets again."),
+    ]
 
 
 def _often(name: str, workflow: str, queue: str, argument: BaseModel | None, every: timedelta, note: str) -> Wanted:

@@ -11,21 +11,30 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 
+from domain.copytrade.chain_messages import FollowPolygon
+from domain.copytrade.feed_messages import RunFeed
+from domain.copytrade.messages import RunGlobal
 from domain.exchange.market_messages import RunMarket
 from domain.exchange.messages import WatchChain
 from domain.shared import ids
-from domain.shared.processes import EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS
 from workflows import schedules, search
 
 log = structlog.get_logger(__name__)
 
 
 async def ensure(
-    client: Client, chain_id: int, wanted: list[schedules.Wanted], queues: list[str], *, engines: int = 2
+    client: Client,
+    chain_id: int,
+    wanted: list[schedules.Wanted],
+    queues: list[str],
+    *,
+    engines: int = 2,
+    polygon: int = 0,
 ) -> None:
     """Start what is missing; what runs is left alone. Several workers may do this at once.
 
-    Args:  engines  market engines, which share the assets among them.
+    Args:  engines  market engines, which share the assets among them.   polygon  chain the trigger listens to; 0: none.
     """
     watch = WatchChain(chain_id=chain_id)
     if EXCHANGE in queues:
@@ -38,6 +47,13 @@ async def ensure(
             name, engine = f"Engine {number} of {engines}: gives orders their verdicts", RunMarket(number=number)
             await _start(client, "MarketEngine", ids.market_engine(number), EXCHANGE, name, engine)
         await _start(client, "PriceFeed", ids.PRICE_FEED, EXCHANGE, "Tells price engines what was traded")
+    if COPYTRADE in queues:
+        name = "Decides groups for the portfolio over all leaders"
+        await _start(client, "GlobalPortfolio", ids.GLOBAL_PORTFOLIO, COPYTRADE, name, RunGlobal())
+        await _start(client, "CopytradeFeed", ids.COPYTRADE_FEED, COPYTRADE, "Reads what leaders do", RunFeed())
+    if COPYTRADE in queues and polygon:
+        name, follow = "Listens to Polygon for what leaders do", FollowPolygon(chain_id=polygon)
+        await _start(client, "ChainTrigger", ids.chain_trigger(polygon), COPYTRADE, name, follow)
     if OPERATIONS in queues:
         await _start(client, "Dispatcher", ids.DISPATCHER, OPERATIONS, "Starts the process of every accepted intent")
         await _start(client, "WebhookFanout", "webhook-fanout", OPERATIONS, "Turns events into webhook deliveries")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Request, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
-from pydantic import AfterValidator, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, StringConstraints, WithJsonSchema, model_validator
 
 from api.copytrade import examples
 from api.copytrade.views import LeaderDetail, LeaderPage, LeaderView, LegPolicy, Mode
@@ -39,9 +39,18 @@ Profile = Annotated[
 ]
 
 
+_ONE_OF: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"properties": {"wallet": {"type": "string"}, "profile": {"type": "null"}}, "required": ["wallet"]},
+        {"properties": {"profile": {"type": "string"}, "wallet": {"type": "null"}}, "required": ["profile"]},
+    ]
+}
+
+
 class NewLeader(Input):
     """Exactly one of `wallet` and `profile` (a profile's URL or its name; the venue is asked who that is)."""
 
+    model_config = ConfigDict(json_schema_extra=_ONE_OF)
     label: Name
     wallet: Address | None = None
     profile: Profile | None = None

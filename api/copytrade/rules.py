@@ -69,7 +69,7 @@ class RulesView(BaseModel):
     """
 
     version: int
-    config: CopyConfig
+    config: dict[str, dict[str, Any]]
     override: dict[str, dict[str, Any]]
     warnings: list[str]
 

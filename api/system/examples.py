@@ -36,6 +36,20 @@ STATUS: Final = {
     "webhook_deliveries": {"delivered": 17},
     "last_event_at": _AT,
     "last_backfill_at": None,
+    "copytrade": {
+        "following": 3,
+        "last_canonical_event_at": None,
+        "last_read_at": None,
+        "venue_lag_s": 4,
+        "chain_socket": "up",
+        "q_group_events": 0,
+        "q_copy_attempt_user": 0,
+        "q_ingest_waiting": 0,
+        "last_mark_at": None,
+        "last_snapshot_at": None,
+        "last_backfill_at": None,
+        "drifting_tokens": 0,
+    },
     "chains": [
         {
             "chain_id": 421614,

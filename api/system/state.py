@@ -39,6 +39,7 @@ class StatusView(BaseModel):
     last_backfill_at: datetime | None
     chains: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
+    copytrade: dict[str, Any]
     database_bytes: int
     temporal: dict[str, Any] | None
     http: dict[str, int]
@@ -49,7 +50,8 @@ class StatusView(BaseModel):
                response_example=examples.STATUS))  # fmt: skip
 async def status(deps: Deps, metrics: RequestMetrics) -> Response[StatusView]:
     """Operations by status, intents not dispatched, dead letters, alerts, chain cursors, last backfill and job runs,
-    database size; queue backlogs, failed workflows and schedules from Temporal; requests and errors of this process.
+    copytrade's stages and how fresh they are, database size; queue backlogs, failed workflows and schedules from
+    Temporal; requests and errors of this process.
     """
     body = await reads.status(deps.reads)
     answered = {"requests": metrics.answered, "errors": metrics.failed, "error_rate_bps": metrics.error_rate_bps}

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 
@@ -18,6 +18,7 @@ WAIT_S: Final = 10
 _PAUSE_S: Final = 0.2
 
 Resource = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class Client:
@@ -69,7 +70,7 @@ class Client:
             await asyncio.sleep(_PAUSE_S)
 
 
-async def until(look: Callable[[], Awaitable[Resource | None]], what: str) -> Resource:
+async def until(look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
     """Ask until there is an answer. Raises: TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
     while (found := await look()) is None:

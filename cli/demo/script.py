@@ -13,6 +13,7 @@ import typer
 
 from cli.demo.board import Board
 from cli.demo.client import Resource
+from cli.demo.copytrade import Copytrade
 from cli.demo.custody import Custody
 from cli.demo.market import Market
 from cli.demo.prices import NARROW, Prices
@@ -35,6 +36,7 @@ class Script:
         self.custody = Custody(world)
         self.market = Market(world)
         self.prices = Prices(world, self.market)
+        self.copytrade = Copytrade(world)
         self.people: dict[str, str] = {}
         self._assets: dict[str, Resource] = {}
         self._tag = secrets.token_hex(2).upper()
@@ -54,6 +56,10 @@ class Script:
             await self._prices(self.people["tom"])
         else:
             out.print("search and model are real ones here: signal and halt of the shown price are left out")
+        if self.copytrade.can_be_told:
+            await self._copytrade()
+        else:
+            out.print("the venue is a real one here: following leaders is left out")
         await self.board.play("its deadline is missed", self._missed)
         await self.board.play("balances, to the micro", self._balances)
         await self.board.play("ledger, solvency and every other invariant", self._invariants)
@@ -83,6 +89,16 @@ class Script:
         await play("oracle signal", lambda: prices.signal(self._of("NOVA")))
         await play("asset with a narrow circuit breaker", self._narrow)
         await play("halt by the shown price, and resume", lambda: prices.halt(self._of("GLASS"), tom))
+
+    async def _copytrade(self) -> None:
+        play, copytrade = self.board.play, self.copytrade
+        await play("two leaders are followed", copytrade.followed)
+        await play("a leader's trade is copied on paper", copytrade.copied)
+        await play("trades that must not be copied", copytrade.skipped)
+        await play("shadows against the venue's positions", copytrade.shadowed)
+        await play("a market resolves and settles", copytrade.settled)
+        await play("other rules, tested on what happened", copytrade.tested)
+        await play("the equity curve moves", copytrade.curve)
 
     def _of(self, name: str) -> Resource:
         assert name in self._assets, f"{name} could not be listed"

@@ -140,11 +140,13 @@ class DrillDone(Message):
 
 
 class LedgerChecked(Message):
-    """`figures`: rule name to what was found."""
+    """`ok`, `summary`: of the rules of money. `paper`: which rules of paper portfolios are broken, "" none. `figures`: rule
+    name to what was found."""
 
     ok: bool
     summary: str
     figures: dict[str, str] = {}
+    paper: str = ""
 
 
 class RetentionRule(Message):

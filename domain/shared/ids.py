@@ -93,6 +93,10 @@ def config_test(test_id: str) -> str:
     return f"config-test:{test_id}"
 
 
+def paper_close(close_id: str) -> str:
+    return f"paper-close:{close_id}"
+
+
 COPYTRADE_FEED = "copytrade-feed"
 GLOBAL_PORTFOLIO = "global-portfolio"
 PRICE_FEED = "price-feed"

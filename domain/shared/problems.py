@@ -187,6 +187,7 @@ PROBLEMS: dict[str, Problem] = {
     "feed_stuck": Problem(500, "Leaders' activity is not being read.", "Runbook feed_stuck."),
     "websocket_down": Problem(500, "The chain subscription is down or silent.", "Runbook websocket_down."),
     "shadow_drift": Problem(500, "A shadow disagrees with the venue's positions.", "Runbook shadow_drift."),
+    "copy_undecidable": Problem(500, "A decision to copy or not cannot be made.", "Runbook copy_undecidable."),
     "chain_mismatch": Problem(500, "Chain and API disagree about a leader's fills.", "Runbook chain_mismatch."),
     "backup_failed": Problem(500, "The backup or its restore drill failed.", "Runbook backup_failed."),
     "history_mismatch": Problem(500, "A workflow's history does not fit its code.", "Runbook history_mismatch."),

@@ -64,6 +64,7 @@ PROCESSES: Final[dict[str, Process]] = {
     "backfill": Process("CopytradeBackfill", COPYTRADE, "copytrade"),
     "rebuild_snapshots": Process("RebuildSnapshots", COPYTRADE, "copytrade", again=True),
     "config_test": Process("ConfigTest", COPYTRADE, "copytrade"),
+    "paper_close": Process("PaperClose", COPYTRADE, "copytrade", again=True),
     "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations", again=True),
     "backup": Process("Backup", OPERATIONS, "operations"),
     "restore_drill": Process("RestoreDrill", OPERATIONS, "operations"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from domain.copytrade.odd_rows import read_again_from
 from domain.exchange.passed_over import blocks_of
 from domain.shared.errors import Rejected
 from domain.shared.events import Event
+from storage.copytrade.chain_state import ask_reread
 from storage.database import Connection
 from storage.events import audit, emit
 
@@ -49,8 +51,8 @@ async def close_alert(connection: Connection, *, alert_id: str, principal: str, 
 async def decide_quarantine(connection: Connection, *, item_id: str, state: str, principal: str, note: str) -> None:
     """Have an item read again (`replayed`) or drop it (`discarded`), once.
 
-    Transfers that were passed over are read again by the scanner. Everything else was asked for again by the step that
-    met it, so it counts as taken up at once.
+    Transfers that were passed over are read again by the scanner, rows of leaders' activity by the feed. Everything
+    else was asked for again by the step that met it. All but transfers count as taken up at once.
 
     Raises: Rejected not_found, conflict.
     """
@@ -70,6 +72,9 @@ async def decide_quarantine(connection: Connection, *, item_id: str, state: str,
              taken_up_at = CASE WHEN %s THEN clock_timestamp() END WHERE id = %s""",
         [state, principal, at_once, item_id],
     )
+    again = read_again_from(row["source"], row["payload"]) if state == "replayed" else None
+    if again is not None:
+        await ask_reread(connection, again)
     await audit(connection, principal, f"quarantine_{state}", item_id, source=row["source"], note=note)
     payload: dict[str, str | int | bool | None] = {"id": item_id, "source": row["source"], "kind": row["kind"]}
     await emit(connection, Event(topic="system", type=f"quarantine_{state}", payload=payload))

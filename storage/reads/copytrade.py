@@ -111,6 +111,14 @@ DRIFTS: Final = Listing(
     key="(d.followed_user_id::text || ':' || d.token_id)",
     kind="text",
 )
+CONFIG_TESTS: Final = Listing(
+    body=f"""json_build_object('id', t.id, 'status', CASE WHEN t.done THEN 'completed' ELSE 'running' END,
+             'followed_user_id', t.followed_user_id, 'from', {moment("t.from_at")}, 'until', {moment("t.until_at")},
+             'config', t.proposed, 'result', t.result, 'operation_id', t.operation_id,
+             'created_at', {moment("t.created_at")})""",
+    source="copytrade.config_tests t",
+    key="t.id",
+)
 
 
 async def leaders(pool: Pool, *, gone: bool, limit: int, after: str | None) -> Found:
@@ -187,3 +195,11 @@ async def market(pool: Pool, condition_id: str) -> Row | None:
 
 async def drifts(pool: Pool, *, limit: int, after: str | None) -> Found:
     return await fetch_page(pool, DRIFTS, [], limit=limit, after=after)
+
+
+async def config_tests(pool: Pool, *, limit: int, after: str | None) -> Found:
+    return await fetch_page(pool, CONFIG_TESTS, [], limit=limit, after=after)
+
+
+async def config_test(pool: Pool, test_id: str) -> Row | None:
+    return await fetch_item(pool, CONFIG_TESTS, test_id)

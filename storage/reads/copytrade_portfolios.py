@@ -34,7 +34,7 @@ SELECT json_build_object('portfolio_scope', f.portfolio_scope, 'followed_user_id
   'exposure_usdc', {usdc("s.exposure")}, 'realized_pnl_usdc', {usdc("f.realized_micros")},
   'unrealized_pnl_usdc', {usdc("s.unrealized")}, 'contributed_usdc', {usdc("f.contributed_micros")},
   'pnl_usdc', {usdc("(f.cash_micros + s.exposure - f.contributed_micros)")}, 'fees_usdc', {usdc("f.fees_micros")},
-  'unpriced', s.unpriced, 'drawdown_latched_at', {moment("f.drawdown_latched_at")},
+  'unpriced', s.unpriced, 'drawdown_latched_at', {moment("coalesce(f.watched_latched_at, f.drawdown_latched_at)")},
   'opened_at', {moment("f.opened_at")}, 'resets', f.epoch,
   'positions', (SELECT coalesce(json_agg({_POSITION} ORDER BY h.value DESC, h.token_id), '[]') FROM h))::text AS body
 FROM copytrade.portfolios f, s

@@ -29,6 +29,11 @@ HELP: Final[dict[str, str]] = {
     "holdfast_engine_last_batch_orders": "Orders in the engine's last batch.",
     "holdfast_engine_last_batch_seconds": "How long the engine's last batch took.",
     "holdfast_oracle_degraded_assets": "Active assets without a valid oracle signal now: the market weighs 0.95.",
+    "holdfast_polygon_socket_up": "1: subscribed to the chain Polymarket settles on; absent without a node.",
+    "holdfast_polygon_lag_seconds": "From a block's time to the arrival of its logs, the last hour's; absent without.",
+    "holdfast_polygon_mismatches": "Leaders' fills of the last hour on which chain and API disagree.",
+    "holdfast_copytrade_read_age_seconds": "Since the feed of leaders noted a look; absent before that, and with v1.",
+    "holdfast_copytrade_undecided_seconds": "How long the oldest group is past its due time without a decision.",
     "holdfast_job_last_run_timestamp_seconds": "When a periodic job last recorded a run, by name; absent before that.",
     "holdfast_ledger_ok": "1: the last ledger check passed.",
     "holdfast_solvency_ok": "1: the last solvency check passed.",
@@ -74,6 +79,21 @@ UNION ALL SELECT g.name, 'engine', e.number::text, g.value FROM exchange.engines
        ('holdfast_engine_last_batch_seconds', (e.last_batch_us * 0.000001)::text)) AS g(name, value)
 UNION ALL SELECT 'holdfast_oracle_degraded_assets', '', '', count(*)::text FROM exchange.asset_prices p
        JOIN exchange.assets a ON a.id = p.asset_id WHERE p.degraded_until > clock_timestamp() AND a.status = 'active'
+UNION ALL SELECT 'holdfast_polygon_socket_up', '', '', (value->>'state' = 'up')::int::text
+       FROM copytrade.checkpoints WHERE key = 'polygon:socket' AND value->>'state' <> 'off'
+UNION ALL SELECT 'holdfast_polygon_lag_seconds', 'quantile', q.name, q.value::text
+       FROM (SELECT percentile_cont('{0.5,0.95}'::float8[]) WITHIN GROUP (
+               ORDER BY extract(epoch FROM arrived_at - block_time)) AS lags FROM copytrade.chain_logs
+             WHERE arrived_at > clock_timestamp() - interval '1 hour' AND NOT removed) l,
+         unnest('{0.5,0.95}'::text[], l.lags) AS q(name, value) WHERE q.value IS NOT NULL
+UNION ALL SELECT 'holdfast_polygon_mismatches', '', '', count(DISTINCT (tx_hash, wallet, token_id, side))::text
+       FROM copytrade.chain_logs
+       WHERE mismatch IS NOT NULL AND NOT removed AND arrived_at > clock_timestamp() - interval '1 hour'
+UNION ALL SELECT 'holdfast_copytrade_read_age_seconds', '', '',
+       extract(epoch FROM clock_timestamp() - updated_at)::text FROM copytrade.checkpoints WHERE key = 'api:status'
+UNION ALL SELECT 'holdfast_copytrade_undecided_seconds', '', '',
+       greatest(0, coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0))::text
+       FROM copytrade.event_groups WHERE global_decided_at IS NULL
 UNION ALL SELECT 'holdfast_job_last_run_timestamp_seconds', 'name', n.job, extract(epoch FROM r.created_at)::text
        FROM unnest('{ledger_check,solvency,wallet_levels,retention,backup,restore_drill}'::text[]) AS n(job), LATERAL (
          SELECT created_at FROM platform.job_runs j WHERE j.job = n.job ORDER BY created_at DESC LIMIT 1) r

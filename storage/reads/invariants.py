@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from storage.database import Pool
 from storage.reads.base import fetch_one
+from storage.reads.copytrade_rules import COPYTRADE_RULES
 from storage.reads.liquidity_rules import LIQUIDITY_RULES
 from storage.reads.market_rules import MARKET_RULES
 
@@ -16,6 +17,11 @@ class Rule(NamedTuple):
     name: str
     meaning: str
     sql: str
+
+    @property
+    def paper(self) -> bool:
+        """Of paper trading: no money is concerned."""
+        return self.name.startswith("copytrade_")
 
 
 class Verdict(NamedTuple):
@@ -89,6 +95,7 @@ RULES: Final = (
     ),
     *(Rule(*rule) for rule in MARKET_RULES),
     *(Rule(*rule) for rule in LIQUIDITY_RULES),
+    *(Rule(*rule) for rule in COPYTRADE_RULES),
 )
 
 

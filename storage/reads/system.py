@@ -58,6 +58,23 @@ SELECT json_build_object(
   'jobs', (SELECT coalesce(json_agg(json_build_object('job', job, 'ok', ok, 'detail', detail,
      'created_at', {moment("created_at")}) ORDER BY job), '[]'::json)
      FROM (SELECT DISTINCT ON (job) * FROM platform.job_runs ORDER BY job, created_at DESC) j),
+  'copytrade', (SELECT json_build_object(
+     'following', (SELECT count(*) FROM copytrade.followed_users WHERE enabled AND baseline_at IS NOT NULL),
+     'last_canonical_event_at', (SELECT {moment("max(event_time)")} FROM copytrade.trade_events),
+     'last_read_at', (SELECT {moment("max(updated_at)")} FROM copytrade.checkpoints WHERE key = 'api:status'),
+     'venue_lag_s', (SELECT (value->>'lag_s')::int FROM copytrade.checkpoints WHERE key = 'api:status'),
+     'chain_socket', (SELECT value->>'state' FROM copytrade.checkpoints WHERE key = 'polygon:socket'),
+     'q_group_events', (SELECT count(*) FROM copytrade.event_groups WHERE dispatched_at IS NULL),
+     'q_copy_attempt_user', (SELECT count(*) FROM copytrade.event_groups g
+        WHERE g.detect_time > now() - interval '1 day' AND NOT EXISTS
+          (SELECT 1 FROM copytrade.group_inputs i WHERE i.group_key = g.group_key)),
+     'q_ingest_waiting', (SELECT count(*) FROM copytrade.activity_applications WHERE state = 'waiting'),
+     'last_mark_at', (SELECT {moment("max(observed_at)")} FROM copytrade.mark_prices
+        WHERE bucket_time > now() - interval '1 day'),
+     'last_snapshot_at', (SELECT {moment("max(bucket_time)")} FROM copytrade.portfolio_snapshots
+        WHERE bucket_time > now() - interval '1 day'),
+     'last_backfill_at', (SELECT {moment("max(created_at)")} FROM copytrade.backfills),
+     'drifting_tokens', (SELECT count(*) FROM copytrade.shadow_drifts))),
   'database_bytes', pg_database_size(current_database()))::text AS body
 """
 _REVISION = re.compile(r"^(revision|down_revision) = (?:\"([^\"]+)\"|None)", re.MULTILINE)

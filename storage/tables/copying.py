@@ -203,7 +203,7 @@ config_tests = Table(
     "config_tests",
     metadata,
     uuid_key(),
-    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    words("requested_by"),
     at("from_at", nullable=False),
     at("until_at", nullable=False),
     Column("proposed", JSONB, nullable=False),

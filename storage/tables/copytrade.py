@@ -55,7 +55,8 @@ followed_users = Table(
     Column("leg_policy", leg_policy, nullable=False, server_default=text("'hold'")),
     # paper cash its executable portfolio starts with
     micros("bankroll_micros"),
-    Column("created_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    # an account, or who used the command line
+    words("created_by"),
     # rows of the venue from here on are signals; what came before is the baseline
     at("followed_since", nullable=False),
     # the positions of that moment are in the shadow ledger; before, nothing is polled
@@ -236,7 +237,8 @@ chain_logs = Table(
     Column("raw", JSONB, nullable=False),
     created_at(),
     UniqueConstraint("tx_hash", "log_index", "block_hash"),
-    Index("ix_chain_logs_unverified", "arrived_at", postgresql_where=text("verified_at IS NULL AND NOT removed")),
+    # everything that looks at logs looks at the last hour's
+    Index("ix_chain_logs_arrived_at", "arrived_at"),
     Index("ix_chain_logs_wallet", "wallet", "block_number"),
     schema=SCHEMA,
 )
@@ -272,7 +274,7 @@ backfills = Table(
     uuid_key(),
     Column("hours", Integer, nullable=False),
     of_user(nullable=True, index=True),
-    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    words("requested_by"),
     created_at(),
     schema=SCHEMA,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.tables.base import at, choice, created_at, metadata, micros, of_operation, uuid_key, words
 from storage.tables.copying import portfolio_scope
@@ -13,6 +14,7 @@ entry_type = choice(
     SCHEMA,
     *("TRADE_FILL", "MERGE", "SPLIT", "REDEEM", "CONVERSION", "FEE", "MARK", "SETTLEMENT", "DEPOSIT", "CLOSE"),
 )
+close_status = choice("paper_close_status", SCHEMA, "requested", "closed", "rejected")
 mark_source = choice("mark_source", SCHEMA, "mid", "last_trade", "payout", "cost")
 
 
@@ -152,6 +154,33 @@ snapshot_rebuilds = Table(
     Column("snapshots", BigInteger, nullable=False, server_default=text("0")),
     Column("changed", BigInteger, nullable=False, server_default=text("0")),
     at("finished_at"),
+    of_operation(),
+    created_at(),
+    schema=SCHEMA,
+)
+
+# An operator's wish to sell a position at the book, as a paper order would have been filled; one book, kept.
+paper_closes = Table(
+    "paper_closes",
+    metadata,
+    uuid_key(),
+    Column("portfolio_id", Uuid, ForeignKey("copytrade.portfolios.id"), nullable=False, index=True),
+    words("token_id"),
+    # null: all of it
+    micros("share_micros", nullable=True),
+    words("reason", default=""),
+    Column("requested_by", Uuid, ForeignKey("platform.accounts.id"), nullable=False, index=True),
+    Column("status", close_status, nullable=False, server_default=text("'requested'")),
+    # the venue's own JSON, and the sorted book that was walked
+    Column("raw", JSONB),
+    Column("book", JSONB),
+    at("received_at"),
+    micros("filled_share_micros", default=0),
+    micros("filled_notional_micros", default=0),
+    micros("fee_micros", default=0),
+    micros("vwap_price_micros", nullable=True),
+    words("failure_code", nullable=True),
+    at("decided_at"),
     of_operation(),
     created_at(),
     schema=SCHEMA,

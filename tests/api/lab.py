@@ -62,6 +62,7 @@ def config(**changes: Any) -> ApiConfig:
         withdrawal_policy=POLICY,
         temporal_ui_url="http://ui.test",
         temporal_namespace="default",
+        bankroll_micros=10_000_000_000,
         rate_limit_per_s=100_000,
         login_limit_per_minute=1_000,
     )

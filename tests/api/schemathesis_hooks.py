@@ -31,6 +31,10 @@ def before_call(_context: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     if isinstance(body.get("postings"), list):
         accounts = ("platform:treasury", "-1"), ("platform:fees", "1")
         body["postings"] = [{"account": name, "unit": "USDC", "amount": amount} for name, amount in accounts]
+    if isinstance(body.get("until"), str):
+        body["until"] = "2099-01-01T00:00:00Z"
+    if isinstance(body.get("since"), str):
+        body["since"] = "2026-01-01T00:00:00Z"
     if isinstance(body.get("expires_at"), str):
         body["expires_at"] = "2099-01-01T00:00:00Z"
     if isinstance(body.get("funding_deadline"), str):

@@ -177,3 +177,33 @@ async def test_traders_may_look_and_not_touch(fresh_api: Api) -> None:
     assert (await fresh_api.get(GENERAL, key)).status_code == 200
     problem(await fresh_api.post(GENERAL, {}, key), 403, "forbidden")
     problem(await fresh_api.get(GENERAL, None), 401, "unauthorized")
+
+
+async def test_rules_are_tested_by_a_process(fresh_api: Api) -> None:
+    path = "/api/copytrade/config/test"
+    body = {"config": {"guardrails": {"max_spread_micros": 90_000}}, "since": "2026-11-20T00:00:00Z"}
+    made = await fresh_api.post(path, body, Idempotency_Key=secrets.token_hex(8))
+    assert made.status_code == 202, made.text
+    found = (await fresh_api.get(f"{path}/{made.json()['id']}")).json()
+    assert (found["status"], found["result"]) == ("running", None)
+    assert found["config"] == body["config"]
+    assert found["from"] == "2026-11-20T00:00:00.000000Z"
+    listed = (await fresh_api.get(path)).json()["items"]
+    assert [t["id"] for t in listed] == [found["id"]]
+    bad = {"config": {"guardrails": {"max_spread_micros": "wide"}}}
+    problem(await fresh_api.post(path, bad, Idempotency_Key=secrets.token_hex(8)), 400, "validation_failed")
+    empty = {"since": "2026-11-20T00:00:00Z", "until": "2026-11-20T00:00:00Z"}
+    problem(await fresh_api.post(path, empty, Idempotency_Key=secrets.token_hex(8)), 400, "validation_failed")
+    problem(await fresh_api.post(path, {}), 400, "idempotency_key_required")
+
+
+async def test_the_overview_says_not_measured_instead_of_zero(fresh_api: Api) -> None:
+    found = (await fresh_api.get("/api/copytrade/overview")).json()
+    assert (found["paused"], found["global"], found["users"]) == (False, None, [])
+    assert found["copying"]["attempts"] == 0
+    for name in ("fill_rate_bps", "win_rate_bps", "attempt_rate_bps"):
+        assert found["copying"][name] is None
+    assert found["copying"]["detect_lag_ms"]["p95"] is None
+    user = (await _follow(fresh_api, wallet=_wallet())).json()["id"]
+    report = (await fresh_api.get(f"{USERS}/{user}/report")).json()
+    assert report["tracking_gap"] is None

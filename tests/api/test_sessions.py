@@ -52,6 +52,16 @@ async def test_a_session_works_with_its_csrf_token(api: Api) -> None:
     problem(await api.get("/api/auth/session", None, Cookie=cookie), 401, "unauthorized")
 
 
+async def test_who_is_disabled_loses_the_session(api: Api) -> None:
+    email = await _person(api, "admin")
+    answer = await api.post("/api/auth/login", {"email": email, "password": PASSWORD}, None)
+    cookie = f"hf_session={_cookies(answer)['hf_session'].value}"
+    api.client.cookies.clear()
+    assert (await api.get("/api/auth/session", None, Cookie=cookie)).status_code == 200
+    await api.rows("UPDATE platform.accounts SET disabled = true WHERE email = %s", email)
+    problem(await api.get("/api/auth/session", None, Cookie=cookie), 401, "unauthorized")
+
+
 async def test_wrong_credentials_tell_nothing(api: Api) -> None:
     email = await _person(api)
     wrong = await api.post("/api/auth/login", {"email": email, "password": "wrong"}, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,13 @@ ROLES: dict[str, type[settings.Settings]] = {
     "worker": settings.WorkerSettings,
     "evm-signer": settings.SignerSettings,
     "migrate": settings.Settings,
+}
+PATHS = {"TEMPORAL_DB_FILE", "POLYMARKET_CONTRACTS_FILE"}  # settings by these names; every other …_FILE holds a value
+# Polymarket is the worker's: the signer is told nothing of it.
+COPYTRADE = {
+    field.upper()
+    for field in settings.WorkerSettings.model_fields
+    if field.startswith(("polymarket_", "polygon_", "copytrade_", "alchemy_"))
 }
 # Set where only one kind of process needs it: not an omission.
 NOT_FOR = {
@@ -42,13 +50,14 @@ NOT_FOR = {
         "HUGGINGFACE_API_KEY",
         "ORACLE_MIN_HOSTS",
         "ORACLE_AT_ONCE",
+        *COPYTRADE,
     },
 }
 
 
 @pytest.mark.parametrize("name", ROLES)
 def test_each_process_can_be_told_all_its_settings_and_no_others(name: str) -> None:
-    given = {key.removesuffix("_FILE") for key in env(name)}
+    given = {key if key in PATHS else key.removesuffix("_FILE") for key in env(name)}
     known = {field.upper() for field in ROLES[name].model_fields}
     assert given == known - NOT_FOR.get(name, set())
 
@@ -74,3 +83,13 @@ def test_env_example_shows_the_true_defaults_and_no_secret() -> None:
         if name != "WITHDRAWAL_NEW_ADDRESS_COOLDOWN_S":  # its default depends on the profile
             assert shown == expected, name
     assert not re.search(r"\b(0x)?[0-9a-fA-F]{64}\b|xprv|hf_[A-Za-z0-9]{8}", lines)
+
+
+def test_only_files_of_settings_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host's SSL_CERT_FILE is a path; its content in the environment would keep pg_dump from starting."""
+    file = tmp_path / "value"
+    file.write_text("from a file\n")
+    named = {"BACKUP_KEY_FILE": str(file), "SSL_CERT_FILE": str(file), "POLYMARKET_CONTRACTS_FILE": str(file)}
+    monkeypatch.setattr("os.environ", found := dict(named))
+    settings.load_file_secrets()
+    assert found == named | {"BACKUP_KEY": "from a file"}

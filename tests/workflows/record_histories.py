@@ -28,10 +28,14 @@ from localnet.upstreams import Upstreams
 from storage.database import transaction
 from storage.intents.webhooks import add_webhook
 from storage.migrate import upgrade
+from tests.workflows.record_chain import chain
+from tests.workflows.record_copying import copying
 from tests.workflows.record_corrections import corrections
+from tests.workflows.record_feed import feed
 from tests.workflows.record_liquidity import QUEUE_S, liquidity
 from tests.workflows.record_market import market
 from tests.workflows.record_oracle import oracle, upstreams
+from tests.workflows.record_paper import paper
 from tests.workflows.record_prices import prices
 from tests.world import CHAIN_ID, USDC, World, fresh_address
 
@@ -158,6 +162,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     liquidity,
     market,
     corrections,
+    copying,
+    chain,
+    feed,
+    paper,
 )
 
 

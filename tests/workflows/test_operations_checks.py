@@ -119,4 +119,4 @@ async def run_retention(client: Client, name: str) -> RetentionDone:
 
 
 def test_the_process_applies_every_rule_there_is() -> None:
-    assert tuple(stored.RULES) == (*retention.RULES, *retention.LATER)
+    assert tuple(stored.RULES) == (*retention.RULES, *retention.LATER, *retention.PAPER)

@@ -12,7 +12,8 @@ from workflows import policies
 
 RULES: Final = ("idempotency_keys", "sessions", "webhook_deliveries", "outbox")
 LATER: Final = ("price_ticks",)
-"""Names of storage.retention.RULES, in their order; those added since the first release."""
+PAPER: Final = ("portfolio_snapshots", "mark_prices")
+"""Names of storage.retention.RULES, in their order; those added since the first release, and since the second."""
 
 
 @workflow.defn(name="Retention")
@@ -28,6 +29,7 @@ class RetentionWorkflow:
     async def run(self) -> RetentionDone:
         deleted: dict[str, int] = {}
         rules = (*RULES, *LATER) if workflow.patched("price-ticks") else RULES
+        rules = (*rules, *PAPER) if workflow.patched("paper-portfolios") else rules
         for rule in rules:
             deleted[rule] = await workflow.execute_activity_method(
                 RetentionActivities.apply_retention,

@@ -119,7 +119,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("bankroll_micros", sa.BigInteger(), nullable=False),
-        sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("followed_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("baseline_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unfollowed_at", sa.DateTime(timezone=True), nullable=True),
@@ -128,17 +128,11 @@ def upgrade() -> None:
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.ForeignKeyConstraint(
-            ["created_by"], ["platform.accounts.id"], name=op.f("fk_followed_users_created_by_accounts")
-        ),
-        sa.ForeignKeyConstraint(
             ["operation_id"], ["platform.operations.id"], name=op.f("fk_followed_users_operation_id_operations")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_followed_users")),
         sa.UniqueConstraint("profile_wallet", name=op.f("uq_followed_users_profile_wallet")),
         schema="copytrade",
-    )
-    op.create_index(
-        op.f("ix_followed_users_created_by"), "followed_users", ["created_by"], unique=False, schema="copytrade"
     )
     op.create_index(
         op.f("ix_followed_users_operation_id"), "followed_users", ["operation_id"], unique=False, schema="copytrade"
@@ -196,7 +190,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("hours", sa.Integer(), nullable=False),
         sa.Column("followed_user_id", sa.Uuid(), nullable=True),
-        sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -205,16 +199,12 @@ def upgrade() -> None:
             ["copytrade.followed_users.id"],
             name=op.f("fk_backfills_followed_user_id_followed_users"),
         ),
-        sa.ForeignKeyConstraint(
-            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_backfills_requested_by_accounts")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_backfills")),
         schema="copytrade",
     )
     op.create_index(
         op.f("ix_backfills_followed_user_id"), "backfills", ["followed_user_id"], unique=False, schema="copytrade"
     )
-    op.create_index(op.f("ix_backfills_requested_by"), "backfills", ["requested_by"], unique=False, schema="copytrade")
     op.create_table(
         "chain_logs",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -256,19 +246,12 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_chain_logs_followed_user_id"), "chain_logs", ["followed_user_id"], unique=False, schema="copytrade"
     )
-    op.create_index(
-        "ix_chain_logs_unverified",
-        "chain_logs",
-        ["arrived_at"],
-        unique=False,
-        schema="copytrade",
-        postgresql_where=sa.text("verified_at IS NULL AND NOT removed"),
-    )
+    op.create_index("ix_chain_logs_arrived_at", "chain_logs", ["arrived_at"], unique=False, schema="copytrade")
     op.create_index("ix_chain_logs_wallet", "chain_logs", ["wallet", "block_number"], unique=False, schema="copytrade")
     op.create_table(
         "config_tests",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("from_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("proposed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -287,9 +270,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["operation_id"], ["platform.operations.id"], name=op.f("fk_config_tests_operation_id_operations")
         ),
-        sa.ForeignKeyConstraint(
-            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_config_tests_requested_by_accounts")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_config_tests")),
         schema="copytrade",
     )
@@ -298,9 +278,6 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_config_tests_operation_id"), "config_tests", ["operation_id"], unique=False, schema="copytrade"
-    )
-    op.create_index(
-        op.f("ix_config_tests_requested_by"), "config_tests", ["requested_by"], unique=False, schema="copytrade"
     )
     op.create_table(
         "config_versions",
@@ -823,36 +800,46 @@ def upgrade() -> None:
         schema="copytrade",
     )
     op.create_table(
-        "snapshot_rebuilds",
+        "paper_closes",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("by_event_time", sa.Boolean(), nullable=False),
-        sa.Column("portfolio_id", sa.Uuid(), nullable=True),
+        sa.Column("portfolio_id", sa.Uuid(), nullable=False),
+        sa.Column("token_id", sa.Text(), nullable=False),
+        sa.Column("share_micros", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column("requested_by", sa.Uuid(), nullable=False),
-        sa.Column("at_portfolio_id", sa.Uuid(), nullable=True),
-        sa.Column("at_minute", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("snapshots", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("changed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
-        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "status",
+            postgresql.ENUM("requested", "closed", "rejected", name="paper_close_status", schema="copytrade"),
+            server_default=sa.text("'requested'"),
+            nullable=False,
+        ),
+        sa.Column("raw", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("book", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("filled_share_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("filled_notional_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fee_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("vwap_price_micros", sa.BigInteger(), nullable=True),
+        sa.Column("failure_code", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("operation_id", sa.Uuid(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.ForeignKeyConstraint(
-            ["operation_id"], ["platform.operations.id"], name=op.f("fk_snapshot_rebuilds_operation_id_operations")
+            ["operation_id"], ["platform.operations.id"], name=op.f("fk_paper_closes_operation_id_operations")
         ),
         sa.ForeignKeyConstraint(
-            ["portfolio_id"], ["copytrade.portfolios.id"], name=op.f("fk_snapshot_rebuilds_portfolio_id_portfolios")
+            ["portfolio_id"], ["copytrade.portfolios.id"], name=op.f("fk_paper_closes_portfolio_id_portfolios")
         ),
         sa.ForeignKeyConstraint(
-            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_snapshot_rebuilds_requested_by_accounts")
+            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_paper_closes_requested_by_accounts")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot_rebuilds")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_closes")),
         schema="copytrade",
     )
     for column in ("operation_id", "portfolio_id", "requested_by"):
-        op.create_index(
-            op.f(f"ix_snapshot_rebuilds_{column}"), "snapshot_rebuilds", [column], unique=False, schema="copytrade"
-        )
+        op.create_index(op.f(f"ix_paper_closes_{column}"), "paper_closes", [column], unique=False, schema="copytrade")
     op.create_table(
         "positions",
         sa.Column("portfolio_id", sa.Uuid(), nullable=False),
@@ -881,6 +868,54 @@ def upgrade() -> None:
         unique=False,
         schema="copytrade",
         postgresql_where=sa.text("share_micros <> 0"),
+    )
+    op.create_table(
+        "snapshot_rebuilds",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("by_event_time", sa.Boolean(), nullable=False),
+        sa.Column("portfolio_id", sa.Uuid(), nullable=True),
+        sa.Column("requested_by", sa.Uuid(), nullable=False),
+        sa.Column("at_portfolio_id", sa.Uuid(), nullable=True),
+        sa.Column("at_minute", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snapshots", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("changed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("operation_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["operation_id"], ["platform.operations.id"], name=op.f("fk_snapshot_rebuilds_operation_id_operations")
+        ),
+        sa.ForeignKeyConstraint(
+            ["portfolio_id"], ["copytrade.portfolios.id"], name=op.f("fk_snapshot_rebuilds_portfolio_id_portfolios")
+        ),
+        sa.ForeignKeyConstraint(
+            ["requested_by"], ["platform.accounts.id"], name=op.f("fk_snapshot_rebuilds_requested_by_accounts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshot_rebuilds")),
+        schema="copytrade",
+    )
+    op.create_index(
+        op.f("ix_snapshot_rebuilds_operation_id"),
+        "snapshot_rebuilds",
+        ["operation_id"],
+        unique=False,
+        schema="copytrade",
+    )
+    op.create_index(
+        op.f("ix_snapshot_rebuilds_portfolio_id"),
+        "snapshot_rebuilds",
+        ["portfolio_id"],
+        unique=False,
+        schema="copytrade",
+    )
+    op.create_index(
+        op.f("ix_snapshot_rebuilds_requested_by"),
+        "snapshot_rebuilds",
+        ["requested_by"],
+        unique=False,
+        schema="copytrade",
     )
     op.create_table(
         "executable_fills",
