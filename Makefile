@@ -44,6 +44,8 @@ soak: setup  ## the whole kill matrix and the load run
 	$(BIN)/python -m pytest tests -m soak -s
 
 bench: setup  ## every benchmark, each a ratio
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes --no-deps -r benchmarks/requirements.lock
+	npm ci --prefix benchmarks --ignore-scripts --no-audit --no-fund --loglevel=error
 	for name in $$($(BIN)/python -m benchmarks); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 docs: setup  ## generated reference pages
@@ -51,6 +53,9 @@ docs: setup  ## generated reference pages
 
 solidity: setup  ## compile contracts/src to contracts/*.json
 	node contracts/compile.mjs
+
+programs: setup  ## compile programs/*/*.c for the chain, write the hashes
+	$(BIN)/python -m programs.build
 
 migration: setup  ## a new migration: make migration m="what changes" (needs DATABASE_URL)
 	$(BIN)/python -m storage.new_migration "$(m)"
@@ -61,7 +66,8 @@ audit: setup  ## known vulnerabilities of pinned dependencies, secrets in the tr
 lock:  ## resolve the dependencies again (hash-locked)
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 pyproject.toml --extra local --extra dev -c requirements.lock -o requirements-dev.lock --custom-compile-command "make lock"
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 tests/sdk/requirements.in -o tests/sdk/requirements.lock --custom-compile-command "make lock"
 	grep -A 40 '^uv==' requirements-dev.lock | awk 'NR > 1 && !/^ / {exit} {print}' | grep -v '^ *#' > requirements-uv.lock
 	npm install --package-lock-only --ignore-scripts
 
-.PHONY: help demo test setup run lint types contracts test-long soak bench docs solidity migration audit lock
+.PHONY: help demo test setup run lint types contracts test-long soak bench docs solidity programs migration audit lock

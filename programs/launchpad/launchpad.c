@@ -1,0 +1,33 @@
+/* The launch program: a token's sale along a curve, its tax, referral and refunds. One file for the compiler.
+ * docs/concepts/sale_program.md tells what it promises; idl.json is its interface. */
+#include "create.h"
+#include "exits.h"
+#include "payout.h"
+#include "referral.h"
+#include "trade.h"
+#include "view.h"
+
+#define ROUTE(name, NAME)                                \
+    case DO_##NAME:                                      \
+        if (call.count != NAME##_ACCOUNTS) return BAD_ACCOUNTS; \
+        return name(&call, call.data + 8, call.size - 8)
+
+u64 entrypoint(const u8 *input) {
+    Call call;
+    if (!read_call(&call, input)) return BAD_ACCOUNTS;
+    if (call.size < 8) return BAD_DATA;
+    switch (read64(call.data)) {
+        ROUTE(create_sale, CREATE_SALE);
+        ROUTE(cancel_sale, CANCEL_SALE);
+        ROUTE(buy, BUY);
+        ROUTE(sell, SELL);
+        ROUTE(claim, CLAIM);
+        ROUTE(refund, REFUND);
+        ROUTE(register_referral, REGISTER_REFERRAL);
+        ROUTE(settle_referral, SETTLE_REFERRAL);
+        ROUTE(claim_referral, CLAIM_REFERRAL);
+        ROUTE(distribute, DISTRIBUTE);
+        ROUTE(view_curve, VIEW_CURVE);
+    }
+    return BAD_DATA;
+}

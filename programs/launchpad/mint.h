@@ -1,0 +1,58 @@
+/* Which mints and vaults a sale accepts: nobody may ever add to the supply, freeze it, tax it otherwise or rename it. */
+#ifndef MINT_H
+#define MINT_H
+#include "invoke.h"
+
+#define MINT_SIZE 82
+#define EXTENSIONS_AT 166
+#define TRANSFER_FEE_CONFIG 1
+#define METADATA_POINTER 18
+#define TOKEN_METADATA 19
+#define FEE_BPS_MOST 500
+
+INLINE u16 read16(const u8 *at) { return (u16)(at[0] | at[1] << 8); }
+
+/* The withheld fees are the sale's to collect; the rate is fixed. */
+INLINE u8 fee_config_allowed(const u8 *at, u16 size, const u8 *sale) {
+    return size == 108 && is_zero(at) && same(at + 32, sale) && read16(at + 88) <= FEE_BPS_MOST &&
+           read16(at + 106) <= FEE_BPS_MOST;
+}
+
+/* Token-2022 extensions behind the mint: only those named here; each with its authority gone. */
+OWN_FRAME u64 check_extensions(const Account *mint, const u8 *sale) {
+    u64 at = EXTENSIONS_AT;
+    NEED(mint->size == MINT_SIZE || (mint->size > EXTENSIONS_AT && mint->data[EXTENSIONS_AT - 1] == 1), WRONG_MINT);
+    while (at + 4 <= mint->size) {
+        u16 kind = read16(mint->data + at), size = read16(mint->data + at + 2);
+        const u8 *content = mint->data + at + 4;
+        if (kind == 0) return 0;
+        NEED(at + 4 + size <= mint->size && size >= 32, WRONG_MINT);
+        if (kind == TRANSFER_FEE_CONFIG) {
+            NEED(fee_config_allowed(content, size, sale), WRONG_MINT);
+        } else {
+            NEED((kind == METADATA_POINTER || kind == TOKEN_METADATA) && is_zero(content), WRONG_MINT);
+        }
+        at += 4 + size;
+    }
+    return 0;
+}
+
+OWN_FRAME u64 check_mint(const Account *mint, const u8 *token_program, const u8 *sale, u64 supply, u8 decimals) {
+    NEED(same(token_program, TOKEN_PROGRAM) || same(token_program, TOKEN_2022_PROGRAM), WRONG_ADDRESS);
+    NEED(same(mint->owner, token_program), WRONG_OWNER);
+    NEED(mint->size >= MINT_SIZE && mint->size != TOKEN_ACCOUNT_SIZE && mint->data[45] == 1, WRONG_MINT);
+    NEED(!*(const u32 *)mint->data && !(mint->data[46] | mint->data[47]), WRONG_MINT); /* mint and freeze authority */
+    NEED(read64(mint->data + 36) == supply && mint->data[44] == decimals, WRONG_MINT);
+    return same(token_program, TOKEN_PROGRAM) ? 0 : check_extensions(mint, sale);
+}
+
+/* The whole supply, under the sale, with no delegate and nobody else to close it. */
+OWN_FRAME u64 check_vault(const Account *vault, const Account *mint, const u8 *sale, u64 supply) {
+    NEED(same(vault->owner, mint->owner), WRONG_OWNER);
+    NEED(vault->size == TOKEN_ACCOUNT_SIZE || (vault->size > TOKEN_ACCOUNT_SIZE && vault->data[165] == 2), WRONG_VAULT);
+    NEED(same(vault->data, mint->key) && same(vault->data + TOKEN_OWNER_AT, sale), WRONG_VAULT);
+    NEED(vault->data[108] == 1 && !vault->data[72] && !vault->data[129], WRONG_VAULT);
+    return token_amount(vault) == supply ? 0 : WRONG_VAULT;
+}
+
+#endif

@@ -1,0 +1,151 @@
+"""Attacks on the creation of a sale.
+
+Each changes one account, signature, argument or moment of a call that works. Ids: the holes of seed-systems.md A4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from solders.account import Account
+from solders.keypair import Keypair
+
+from tests.programs.lab import (
+    FEE_BPS,
+    MILLION,
+    SOL,
+    START,
+    SYSTEM,
+    TOKEN,
+    TOKEN_2022,
+    Ledger,
+    Refused,
+    Sale,
+    call,
+    copied,
+    find,
+    opened,
+)
+
+
+@pytest.mark.parametrize("missing", ["creator", "platform"])
+def test_f02_nobody_creates_for_another(missing: str) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    step = call("createSale", sale.accounts(), sale.terms, unsigned=(missing,))
+    with pytest.raises(Refused, match="notSigner"):
+        sale.ledger.send(step, signers=[sale.creator, sale.platform])
+
+
+def test_f02_a_front_runner_cannot_take_the_supply() -> None:
+    """His own sale has another address, and the vault belongs to ours."""
+    sale, thief = Sale(Ledger()), Keypair()
+    sale.mint_all()
+    theirs = find(b"sale", sale.mint.pubkey(), thief.pubkey(), thief.pubkey())
+    accounts = {**sale.accounts(), "creator": thief.pubkey(), "platform": thief.pubkey()}
+    with pytest.raises(Refused, match="wrongAddress"):
+        sale.ledger.send(call("createSale", accounts, sale.terms), signers=[thief])
+    with pytest.raises(Refused, match="wrongVault"):
+        sale.ledger.send(call("createSale", {**accounts, "sale": theirs}, sale.terms), signers=[thief])
+
+
+def test_f28_the_same_sale_is_created_once() -> None:
+    sale = opened()
+    with pytest.raises(Refused, match="wrongOwner"):
+        sale.open()
+
+
+def test_a_mint_somebody_can_change_is_refused() -> None:
+    for change in ({"authority_stays": True}, {"freezable": True}):
+        sale = Sale(Ledger())
+        sale.mint_all(**change)
+        with pytest.raises(Refused, match="wrongMint"):
+            sale.open()
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"), [(170, b"\x07"), (170 + 32, b"\x07"), (170 + 88, b"\xf5\x01"), (166, b"\x0c")]
+)
+def test_a_token_2022_mint_with_power_left_is_refused(offset: int, value: bytes) -> None:
+    """Fee authority, foreign collector of fees, 5.01 % fee, permanent delegate."""
+    sale = Sale(Ledger(), TOKEN_2022, FEE_BPS)
+    sale.mint_all()
+    ledger, mint = sale.ledger, sale.mint.pubkey()
+    raw = bytearray(ledger.data(mint))
+    raw[offset : offset + len(value)] = value
+    ledger.svm.set_account(mint, Account(ledger.lamports(mint), bytes(raw), TOKEN_2022))
+    with pytest.raises(Refused, match="wrongMint"):
+        sale.open()
+
+
+def test_a_vault_that_is_not_whole_or_not_ours_is_refused() -> None:
+    sale = Sale(Ledger())
+    sale.mint_all(to=sale.ledger.payer.pubkey())
+    with pytest.raises(Refused, match="wrongVault"):
+        sale.open()
+    whole = Sale(Ledger())
+    whole.mint_all()
+    with pytest.raises(Refused, match="wrongVault"):
+        whole.open({"vault": whole.new_account(whole.key)})
+    with pytest.raises(Refused, match="wrongOwner"):
+        whole.open({"vault": copied(whole, whole.vault.pubkey())})
+
+
+@pytest.mark.parametrize(("offset", "value"), [(72, 1), (129, 1), (108, 2)])
+def test_a_vault_with_a_delegate_a_closer_or_frozen_is_refused(offset: int, value: int) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    raw = bytearray(sale.ledger.data(sale.vault.pubkey()))
+    raw[offset] = value
+    sale.ledger.svm.set_account(sale.vault.pubkey(), Account(10**7, bytes(raw), TOKEN))
+    with pytest.raises(Refused, match="wrongVault"):
+        sale.open()
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"taxBps": 501}, "badTerms"),
+        ({"referralBps": 10_001}, "badTerms"),
+        ({"softCap": 0}, "badTerms"),
+        ({"softCap": 101 * SOL}, "badTerms"),
+        ({"softCap": 90 * SOL}, "badTerms"),
+        ({"hardCap": 10**17 + 1}, "badTerms"),
+        ({"endsAt": START}, "badTerms"),
+        ({"startsAt": 0}, "badTerms"),
+        ({"endsAt": START - 1, "startsAt": START - 9}, "badTerms"),
+        ({"endsAt": START + 367 * 86_400}, "badTerms"),
+        ({"cliffSeconds": 2, "vestSeconds": 1}, "badTerms"),
+        ({"vestSeconds": 2**63}, "badTerms"),
+        ({"teamSupply": 201_000_000 * 10**6, "otherSupply": 149_000_000 * 10**6}, "badTerms"),
+        ({"teamSupply": 2**64 - 1}, "badTerms"),
+        ({"otherSupply": 1}, "wrongMint"),
+        ({"decimals": 7}, "wrongMint"),
+        ({"shape": 3}, "badCurve"),
+        ({"startPrice": 999}, "badCurve"),
+        ({"startPrice": 300 * SOL}, "badCurve"),
+        ({"targetPrice": 100 * SOL * 10_000 + 1}, "badCurve"),
+        ({"targetPrice": 10 * 10**18 + 1, "startPrice": 10**18}, "badCurve"),
+        ({"most": 0}, "wrongMost"),
+        ({"most": 400 * MILLION - 1}, "wrongMost"),
+        ({"most": 400 * MILLION + 1}, "wrongMost"),
+        ({"hardCap": 79 * SOL}, "wrongMost"),
+        ({"liquiditySupply": 180 * MILLION, "otherSupply": 270 * MILLION}, "cannotGraduate"),
+    ],
+)
+def test_terms_beyond_the_limits_are_refused(change: dict[str, Any], refused: str) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    with pytest.raises(Refused, match=refused):
+        sale.open(**change)
+
+
+@pytest.mark.parametrize("name", ["marketing", "treasury", "rewards"])
+def test_f17_the_tax_needs_its_recipients(name: str) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    with pytest.raises(Refused, match="badTerms"):
+        sale.open({name: SYSTEM})
+    sale.open()
+    assert sale.state()[name] == sale.recipients[name]
