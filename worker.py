@@ -35,8 +35,8 @@ from workflows.registry import WORKFLOW_FAILURES
 log = structlog.get_logger("worker")
 
 WAITING = 10
-"""Copy attempts wait for their moment inside their first task and hold a slot of each kind meanwhile. One without a slot
-would be late, and the more are late the fewer slots are free."""
+"""Copy attempts wait for their moment inside their first task and hold a slot of each kind meanwhile. One without a
+slot would be late, and the more are late the fewer slots are free."""
 
 
 def build_worker(client: Client, name: str, queue: Queue, settings: WorkerSettings, parts: Parts) -> Worker:

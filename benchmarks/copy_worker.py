@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 
@@ -58,6 +59,7 @@ async def serve(dsn: str, address: str, clob_url: str, *, exec_user: bool = True
                 task_queue=COPYTRADE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
+            gc.freeze()  # as worker.py does: a full collection would stop everything for a tenth of a second
             print("ready", flush=True)
             await obey(parts)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TURN_S: Final = 3_000
 SILENCE_S: Final = 1.0
 """Longest sleep between two looks; a notification that inputs were kept ends it at once."""
-ROUND_S: Final = 0.05
+ROUND_S: Final = 0.15
 """Between two looks at least: under load a transaction then decides several groups, which cost little more than one."""
 BEAT_S: Final = 0.3
 HEAL_S: Final = 10.0

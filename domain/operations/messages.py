@@ -140,8 +140,8 @@ class DrillDone(Message):
 
 
 class LedgerChecked(Message):
-    """`ok`, `summary`: of the rules of money. `paper`: which rules of paper portfolios are broken, "" none. `figures`: rule
-    name to what was found."""
+    """`ok`, `summary`: of the rules of money. `paper`: which rules of paper portfolios are broken, "" none.
+    `figures`: rule name to what was found."""
 
     ok: bool
     summary: str

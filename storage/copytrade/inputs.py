@@ -31,8 +31,10 @@ JOIN copytrade.portfolios f ON f.portfolio_scope = 'EXEC_GLOBAL'
 JOIN copytrade.positions p ON p.portfolio_id = f.id AND p.token_id = ANY(g.token_ids) AND p.share_micros > 0
 WHERE g.group_key = %s GROUP BY p.token_id ORDER BY max(p.share_micros) DESC, p.token_id LIMIT 1
 """
-# Marks also of tokens that groups not yet decided may bring in before this one is decided.
-_FACTS: Final = f"""
+# Marks also of tokens that groups not yet decided may bring in before this one is decided. Without its indentation: the
+# driver remembers what it made of a statement only up to 4,096 characters.
+_FACTS: Final = " ".join(
+    f"""
 WITH g AS (SELECT * FROM copytrade.event_groups WHERE group_key = %(key)s),
 held AS (
   SELECT p.token_id FROM g, copytrade.portfolios f JOIN copytrade.positions p ON p.portfolio_id = f.id
@@ -82,7 +84,8 @@ SELECT coalesce((SELECT version FROM own), (SELECT version FROM general)) AS con
     'windows', {WINDOWS}) AS facts
 FROM g JOIN copytrade.followed_users u ON u.id = g.followed_user_id
 LEFT JOIN copytrade.markets k ON k.condition_id = g.condition_id
-"""
+""".split()
+)
 _KEEP: Final = """
 INSERT INTO copytrade.group_inputs (group_key, requested_at, received_at, lateness_us, requests, book, book_source,
   facts, config_version, general_version)

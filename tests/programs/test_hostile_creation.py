@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from solders.account import Account
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
 
 from tests.programs.lab import (
     FEE_BPS,
@@ -149,3 +150,37 @@ def test_f17_the_tax_needs_its_recipients(name: str) -> None:
         sale.open({name: SYSTEM})
     sale.open()
     assert sale.state()[name] == sale.recipients[name]
+
+
+def test_a_token_program_of_ones_own_is_refused() -> None:
+    """Mint and vault as they should be, under a program that would lie about every transfer."""
+    sale, own = Sale(Ledger()), Pubkey.new_unique()
+    sale.mint_all()
+    for key in (sale.mint.pubkey(), sale.vault.pubkey()):
+        sale.ledger.svm.set_account(key, Account(SOL, sale.ledger.data(key), own))
+    with pytest.raises(Refused, match="wrongAddress"):
+        sale.open({"tokenProgram": own})
+    with pytest.raises(Refused, match="wrongOwner"):
+        sale.open()
+
+
+@pytest.mark.parametrize("raw", [bytes(82), bytes(165), b"", bytes(81)])
+def test_what_is_no_mint_is_refused(raw: bytes) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    sale.ledger.svm.set_account(sale.mint.pubkey(), Account(SOL, raw, TOKEN))
+    with pytest.raises(Refused, match="wrongMint"):
+        sale.open()
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"), [(165, b"\x02"), (168, b"\xff\xff"), (168, b"\x10\x00")], ids=["kind", "too long", "too short"]
+)
+def test_a_token_2022_mint_with_broken_extensions_is_refused(offset: int, value: bytes) -> None:
+    sale = Sale(Ledger(), TOKEN_2022, FEE_BPS)
+    sale.mint_all()
+    raw = bytearray(sale.ledger.data(sale.mint.pubkey()))
+    raw[offset : offset + len(value)] = value
+    sale.ledger.svm.set_account(sale.mint.pubkey(), Account(SOL, bytes(raw), TOKEN_2022))
+    with pytest.raises(Refused, match="wrongMint"):
+        sale.open()

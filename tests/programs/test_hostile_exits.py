@@ -125,3 +125,16 @@ def test_read_only_accounts_are_refused_by_name() -> None:
     metas = [AccountMeta(meta.pubkey, meta.is_signer, False) for meta in step.accounts]
     with pytest.raises(Refused, match="notWritable"):
         sale.ledger.send(Instruction(PROGRAM, step.data, metas))
+
+
+def test_f21_nobody_registers_another_even_when_the_rent_is_paid() -> None:
+    """With the rent sent to the address beforehand nothing else would ask for the user's signature."""
+    sale = Sale(Ledger())
+    thief, victim = sale.ledger.wallet(), sale.ledger.wallet()
+    sale.register(thief, None)
+    theirs = find(b"referral", victim.pubkey())
+    sale.ledger.svm.airdrop(theirs, SOL)
+    accounts = {"user": victim.pubkey(), "referral": theirs, "referrer": find(b"referral", thief.pubkey())}
+    step = call("registerReferral", {**accounts, "systemProgram": SYSTEM}, unsigned=("user",))
+    with pytest.raises(Refused, match="notSigner"):
+        sale.ledger.send(step)

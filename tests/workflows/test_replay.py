@@ -35,13 +35,16 @@ def _history(file: Path) -> WorkflowHistory:
 
 
 def _replayer(kinds: list[type[Any]]) -> Replayer:
+    """Also what runs outside the sandbox in production is replayed inside it."""
+    sandbox = SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
+    )
     return Replayer(
         workflows=kinds,
         data_converter=data_converter(),
         workflow_failure_exception_types=WORKFLOW_FAILURES,
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
-        ),
+        workflow_runner=sandbox,
+        unsandboxed_workflow_runner=sandbox,
     )
 
 
