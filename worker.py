@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -118,6 +119,8 @@ async def run(names: list[str]) -> int:
             await singletons.ensure(client, settings.arbitrum_chain_id, listed, names, engines=engines, polygon=polygon)
         # modules and parts stay: a full collection that looks through them would hold up the engine's batch
         gc.freeze()
+        # workflows run in threads: the event loop, where deadlines are kept, gets its turn back after a millisecond
+        sys.setswitchinterval(0.001)
         log.info("worker_started", queues=names)
         await stop.wait()
         log.info("worker_stopping", queues=names)

@@ -59,7 +59,8 @@ async def serve(dsn: str, address: str, clob_url: str, *, exec_user: bool = True
                 task_queue=COPYTRADE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
-            gc.freeze()  # as worker.py does: a full collection would stop everything for a tenth of a second
+            gc.freeze()  # as worker.py does, both: a full collection would stop everything for a tenth of a second
+            sys.setswitchinterval(0.001)
             print("ready", flush=True)
             await obey(parts)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final, NamedTuple
 
 from domain.copytrade.entries import Scope
@@ -24,16 +23,12 @@ UPDATE copytrade.event_groups SET user_decided_at = clock_timestamp()
 WHERE user_decided_at IS NULL AND followed_user_id = %s AND due_at <= clock_timestamp()
 """
 
-AT_ONCE: Final = 2
-"""Transactions of one process at a time: a decision may wait a little, a book that is due must not wait for decisions."""
-
 
 class UserDrains:
     """The leaders' own portfolios. `enabled` False (COPYTRADE_EXEC_USER): nothing is simulated for them."""
 
     def __init__(self, pool: Pool, *, enabled: bool = True) -> None:
         self.pool, self.enabled = pool, enabled
-        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def drain(self, group_key: str) -> UserDrained:
         """Drain the portfolio that a group belongs to, and say what became of that group.
@@ -48,7 +43,7 @@ class UserDrains:
         decided: list[Decided] = []
         batch = Batch(more=True)
         while batch.more:
-            async with self._turns, transaction(self.pool) as connection:
+            async with transaction(self.pool) as connection:
                 batch = await drain(connection, Scope.EXEC_USER, user_id)
             if not batch.opened:
                 raise Unavailable("unavailable", f"the portfolio of leader {user_id} has not been opened yet")
