@@ -104,7 +104,8 @@ class Stack:
             needs = (*needs, "chain")
         supervisor.add(Step(name="tables", run=self._migrate, needs=("postgres",)))
         supervisor.add(Step(name="admin key", run=self._bootstrap, needs=("tables",)))
-        asking = {**self.outside.env, **self.polymarket.env, **self._worker_env()}
+        # local markets resolve while somebody looks on: two minutes until they are paid would be long
+        asking = {"COPYTRADE_SETTLEMENT_S": "15", **self.outside.env, **self.polymarket.env, **self._worker_env()}
         for number in range(1, self.workers + 1):
             supervisor.add(self._worker(f"worker-{number}", "worker", self.programs.worker, asking, needs))
         supervisor.add(self._worker("signer", "signer", self.programs.signer, self._signer_env(), needs))

@@ -33,7 +33,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "id": examples.ID,
     "status": "completed",
     "followed_user_id": None,
-    "from": examples.AT,
+    "since": examples.AT,
     "until": examples.AT,
     "config": {"guardrails": {"max_spread_micros": 30000}},
     "result": {"evaluable": True, "portfolios": [], "changed_total": 0, "changed": [], "without_inputs_total": 0},
@@ -65,6 +65,8 @@ class TestView(BaseModel):
     id: str
     status: Literal["running", "completed"]
     followed_user_id: str | None
+    since: datetime
+    until: datetime
     config: Any
     result: Any
     operation_id: str | None

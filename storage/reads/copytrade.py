@@ -113,7 +113,7 @@ DRIFTS: Final = Listing(
 )
 CONFIG_TESTS: Final = Listing(
     body=f"""json_build_object('id', t.id, 'status', CASE WHEN t.done THEN 'completed' ELSE 'running' END,
-             'followed_user_id', t.followed_user_id, 'from', {moment("t.from_at")}, 'until', {moment("t.until_at")},
+             'followed_user_id', t.followed_user_id, 'since', {moment("t.from_at")}, 'until', {moment("t.until_at")},
              'config', t.proposed, 'result', t.result, 'operation_id', t.operation_id,
              'created_at', {moment("t.created_at")})""",
     source="copytrade.config_tests t",

@@ -187,7 +187,7 @@ async def test_rules_are_tested_by_a_process(fresh_api: Api) -> None:
     found = (await fresh_api.get(f"{path}/{made.json()['id']}")).json()
     assert (found["status"], found["result"]) == ("running", None)
     assert found["config"] == body["config"]
-    assert found["from"] == "2026-11-20T00:00:00.000000Z"
+    assert found["since"] == "2026-11-20T00:00:00.000000Z"
     listed = (await fresh_api.get(path)).json()["items"]
     assert [t["id"] for t in listed] == [found["id"]]
     bad = {"config": {"guardrails": {"max_spread_micros": "wide"}}}

@@ -67,7 +67,7 @@ async def test_it_is_ready_and_knows_its_queues(both: Opened) -> None:
     assert ready["ready"] is True
     assert ready["temporal"] == "ok"
     temporal = (await api.get("/api/system/status")).json()["temporal"]
-    assert {queue["name"] for queue in temporal["queues"]} == {"exchange", "operations", "evm-signer"}
+    assert {queue["name"] for queue in temporal["queues"]} == {"exchange", "copytrade", "operations", "evm-signer"}
     assert all(queue["activity_backlog"] >= 0 for queue in temporal["queues"])
 
 

@@ -1,6 +1,6 @@
 """What went wrong in a real copier, replayed from the leader's deed to both decisions (seed-systems.md B4).
 
-The real client asks the local venue; tests/docs/test_copy_scenarios.py says which scenario is replayed where.
+The real client asks the local venue; tests/docs/test_copy_scenario_map.py says which scenario is replayed where.
 """
 
 from __future__ import annotations
