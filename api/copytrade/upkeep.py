@@ -90,7 +90,7 @@ async def backfill(
 
 
 @post("/api/copytrade/snapshots/rebuild", status_code=202,
-      **guarded("Make snapshots again", **WRITE, body=True, request_example={},
+      **guarded("Make snapshots again", **WRITE, body=True, request_example={"by_event_time": False},
                 response_example=_ACCEPTED))  # fmt: skip
 async def rebuild(
     request: Request[Any, Any, Any], deps: Deps, dispatch: Dispatch, principal: Principal, data: JSONBody[Rebuild]

@@ -10,6 +10,7 @@ import typer
 from tests.pages import PAGES, ROOT, fenced, relative
 
 NOT_SETTINGS = {
+    "RECOVERY_KILLS",
     "NAME_FILE",
     "TYPE_CHECKING",
     "ALLOW_DUPLICATE",
