@@ -55,10 +55,11 @@ _EXPOSED: Final = {"exposure_usdc": "5.1", "by_market": [], "by_user": []}
 
 
 class Overview(BaseModel):
-    """`global`: profit of the portfolio over all; `users`: of each followed user's, best first. Figures that were not
+    """`portfolio`: profit of the one over all; `users`: of each followed user's, best first. Figures that were not
     measured are null. `copying`: rates and distributions of the time asked for."""
 
     paused: bool
+    portfolio: Any
     exposure: Any
     users: list[dict[str, Any]]
     copying: dict[str, Any]
@@ -66,7 +67,7 @@ class Overview(BaseModel):
 
 @get("/api/copytrade/overview",
      **guarded("Read the overview", tag=TAG, scopes=READ,
-               response_example={"paused": False, "global": _EARNED, "exposure": _EXPOSED, "users": [_EARNED],
+               response_example={"paused": False, "portfolio": _EARNED, "exposure": _EXPOSED, "users": [_EARNED],
                                  "copying": _RATES}))  # fmt: skip
 async def overview(deps: Deps, principal: Principal, days: Days = 7) -> Response[Overview]:
     """Profit in all, today and in seven days, what is at risk and where, rates, lags and reasons."""
@@ -75,7 +76,7 @@ async def overview(deps: Deps, principal: Principal, days: Days = 7) -> Response
     total = msgspec.json.decode(await reports.earned(deps.reads, Scope.EXEC_GLOBAL))
     parts = {
         "paused": not next(c["enabled"] for c in switches if c["name"] == "copytrade.engine"),
-        "global": total[0] if total else None,
+        "portfolio": total[0] if total else None,
         "users": msgspec.Raw((await reports.earned(deps.reads, Scope.EXEC_USER)).encode()),
         "exposure": msgspec.Raw((await reports.exposure(deps.reads, Scope.EXEC_GLOBAL, None)).encode()),
         "copying": msgspec.Raw((await reports.copying(deps.reads, Scope.EXEC_GLOBAL, None, since)).encode()),

@@ -199,7 +199,7 @@ async def test_rules_are_tested_by_a_process(fresh_api: Api) -> None:
 
 async def test_the_overview_says_not_measured_instead_of_zero(fresh_api: Api) -> None:
     found = (await fresh_api.get("/api/copytrade/overview")).json()
-    assert (found["paused"], found["global"], found["users"]) == (False, None, [])
+    assert (found["paused"], found["portfolio"], found["users"]) == (False, None, [])
     assert found["copying"]["attempts"] == 0
     for name in ("fill_rate_bps", "win_rate_bps", "attempt_rate_bps"):
         assert found["copying"][name] is None
