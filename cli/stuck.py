@@ -22,10 +22,11 @@ app = typer.Typer(
 )
 
 STUCK: Final = (
-    "(ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')"
+    "(ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')"
     " OR (ExecutionStatus = 'Running' AND NeedsOperator = true)) AND WorkflowType != 'TimerProbe'"
 )
 """A probe of `holdfast doctor` that timed out is doctor's own finding."""
+OVER: Final = (None, "completed", "failed", "cancelled")
 AT_ONCE: Final = 10
 """Descriptions asked of Temporal at the same time."""
 
@@ -65,6 +66,8 @@ async def stuck(parts: Parts, limit: int) -> list[dict[str, Any]]:
     rows = []
     for name in sorted({*current, *known}):
         run, operation = current.get(name), known.get(name, {})
+        if run and run.status is not None and run.status.name == "CANCELED" and operation.get("status") in OVER:
+            continue  # somebody cancelled it and the product carried that out
         rows.append(
             {
                 "workflow_id": name,

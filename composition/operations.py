@@ -10,6 +10,7 @@ from typing import Any
 from activities.operations.backup import BackupActivities, DrillActivities
 from activities.operations.checks import LedgerCheckActivities
 from activities.operations.dispatch import DispatchActivities
+from activities.operations.processes import ProcessCheckActivities
 from activities.operations.retention import RetentionActivities
 from activities.operations.webhooks import WebhookActivities
 from composition.corrections import corrections
@@ -21,6 +22,7 @@ from settings import WorkerSettings
 from storage.backup_runs import BackupRuns
 from storage.checks import LedgerCheckStore
 from storage.jobs import Undispatched
+from storage.open_processes import OpenProcesses
 from storage.retention import RetentionStore
 from storage.scratch import ScratchDatabases
 from storage.webhooks import WaitingDelivery, WebhookStore
@@ -32,6 +34,7 @@ def operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., An
     backup = BackupActivities(vault, BackupRuns(opened.books, dsn))
     drill = DrillActivities(vault, ScratchDatabases(dsn))
     checks = LedgerCheckActivities(LedgerCheckStore(opened.books, dsn))
+    processes = ProcessCheckActivities(OpenProcesses(opened.books), opened.processes.running, opened.processes.state)
     retention = RetentionActivities(RetentionStore(opened.books, settings.tick_days))
     return [
         make_dispatch(opened).dispatch,
@@ -40,6 +43,7 @@ def operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., An
         *(drill.choose_archive, drill.restore_scratch, drill.check_scratch, drill.check_workflow_store),
         drill.drop_scratch,
         *(checks.check_ledger, checks.record_ledger_check),
+        *(processes.find_gone, processes.record_gone),
         *(retention.apply_retention, retention.record_retention),
         *make_webhooks(opened),
         *corrections(opened),

@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.operations.backup import BackupActivities, DrillActivities
 from activities.operations.checks import LedgerCheckActivities
+from activities.operations.processes import ProcessCheckActivities
 from activities.operations.retention import RetentionActivities
 from activities.operations.webhooks import WebhookActivities
 from domain.shared import ids
@@ -37,13 +38,15 @@ from storage.events import emit, new_id
 from storage.intents.webhooks import add_webhook
 from storage.jobs import JobStore
 from storage.listen import Listener
+from storage.open_processes import OpenProcesses
+from storage.operations import open_operation
 from storage.retention import RetentionStore
 from storage.scratch import ScratchDatabases
 from storage.webhooks import WaitingDelivery, WebhookStore
 from workflows.client import Processes, connect
 from workflows.failures import FailureInterceptor
 from workflows.operations.backup import BackupWorkflow, RestoreDrillWorkflow
-from workflows.operations.checks import LedgerCheckWorkflow
+from workflows.operations.checks import LedgerCheckWorkflow, ProcessCheckWorkflow
 from workflows.operations.retention import RetentionWorkflow
 from workflows.operations.webhooks import WebhookDeliveryWorkflow, WebhookFanoutWorkflow
 
@@ -53,6 +56,7 @@ WORKFLOWS = [
     BackupWorkflow,
     RestoreDrillWorkflow,
     LedgerCheckWorkflow,
+    ProcessCheckWorkflow,
     RetentionWorkflow,
     WebhookFanoutWorkflow,
     WebhookDeliveryWorkflow,
@@ -122,6 +126,25 @@ class Lab:
             webhook,
         )
 
+    async def operation(self, workflow_id: str, *, status: str = "running", seconds_ago: int = 61) -> str:
+        """An operation whose process was started so long ago."""
+        async with transaction(self.books.pool) as connection:
+            operation_id = await open_operation(
+                connection, kind="correction", subject_id=new_id(), workflow_id=workflow_id, steps=(), summary="test"
+            )
+            await connection.execute(
+                """UPDATE platform.operations SET status = %s::platform.operation_status,
+                     dispatched_at = clock_timestamp() - make_interval(secs => %s) WHERE id = %s""",
+                [status, seconds_ago, operation_id],
+            )
+        return operation_id
+
+    async def dispatched(self, operation_id: str) -> bool:
+        row = await self.one(
+            "SELECT dispatched_at IS NOT NULL AS done FROM platform.operations WHERE id = %s", operation_id
+        )
+        return bool(row["done"])
+
     async def control(self, name: str) -> bool | None:
         found = await self.rows("SELECT enabled FROM platform.controls WHERE name = %s", name)
         return found[0]["enabled"] if found else None
@@ -173,6 +196,7 @@ def worker_for(client: Client, lab: Lab, vault: Vault, sender: WebhookSender) ->
     backup = BackupActivities(vault, lab.runs)
     drill = DrillActivities(vault, lab.scratch)
     checks = LedgerCheckActivities(lab.ledger)
+    gone = ProcessCheckActivities(OpenProcesses(lab.books), processes.running, processes.state)
     retention = RetentionActivities(lab.retention)
     webhooks = WebhookActivities(lab.hooks, sender, start, Listener(lab.dsn).listen)
     return Worker(
@@ -195,6 +219,8 @@ def worker_for(client: Client, lab: Lab, vault: Vault, sender: WebhookSender) ->
             drill.drop_scratch,
             checks.check_ledger,
             checks.record_ledger_check,
+            gone.find_gone,
+            gone.record_gone,
             retention.apply_retention,
             retention.record_retention,
             webhooks.fan_out,

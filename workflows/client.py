@@ -187,6 +187,14 @@ class Processes:
             return None
         return run.status.name.lower() if run.status is not None else "unknown"
 
+    async def running(self) -> set[str]:
+        """The ids of all running processes, as Temporal's list has them: it may be some seconds behind.
+
+        Raises: Unavailable temporal_unavailable.
+        """
+        with _answering():
+            return {run.id async for run in self.client.list_workflows("ExecutionStatus = 'Running'", page_size=1_000)}
+
     async def update(
         self, workflow_id: str, name: str, argument: BaseModel, answer: type[Answer], *, update_id: str
     ) -> Answer:

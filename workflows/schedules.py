@@ -110,6 +110,7 @@ def wanted(
         _often("solvency", "Solvency", EXCHANGE, watch, check, "Proves that custody covers what is owed."),
         _often("liquidity-upkeep", "LiquidityUpkeep", EXCHANGE, None, check, "Hands over forgotten contributions."),
         _often("ledger-check", "LedgerCheck", OPERATIONS, None, check, "Proves that the books add up."),
+        _often("process-check", "ProcessCheck", OPERATIONS, None, 5 * check, "Finds operations without a process."),
         _often("oracle-round", "OracleRound", EXCHANGE, refresh, oracle, "A new oracle signal for every active asset."),
         _often("copytrade-marks", "CopytradeMarks", COPYTRADE, None, marks, "Prices of what portfolios hold."),
         _often("copytrade-snapshots", "CopytradeSnapshots", COPYTRADE, None, snapshots, "What portfolios are worth."),

@@ -193,3 +193,34 @@ class RecordAttempt(Message):
 class DeliveryDone(Message):
     status: str
     attempts: int
+
+
+# --- processes -------------------------------------------------------------------------------------------------------
+
+
+class OpenOperation(Message):
+    """`parked`: it waits for an operator, whose act may well be booked without its process."""
+
+    operation_id: str
+    workflow_id: str
+    parked: bool = False
+
+
+class Gone(Message):
+    """An open operation without a running process. `status`: how Temporal says its last run ended."""
+
+    operation_id: str
+    workflow_id: str
+    status: str = ""
+
+
+class ProcessesFound(Message):
+    """`unknown` to Temporal (lost, restored from an older copy); `ended` before their rows were."""
+
+    looked_at: int = 0
+    unknown: tuple[Gone, ...] = ()
+    ended: tuple[Gone, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        return f"{self.looked_at} open operations: {len(self.unknown)} lost, {len(self.ended)} ended before their time"

@@ -109,13 +109,22 @@ async def upkeep(world: World) -> dict[str, str]:
     watch = WatchChain(chain_id=CHAIN_ID)
     for workflow, name in (("CustodyUpkeep", "upkeep"), ("Solvency", "solvency")):
         await world.client.execute_workflow(workflow, watch, id=name, task_queue="exchange")
-    for workflow, name in (("LedgerCheck", "ledger-check"), ("Retention", "retention")):
+    await world.rows(
+        """INSERT INTO platform.operations (id, kind, subject_id, workflow_id, summary, dispatched_at)
+           VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), 'deposit:lost', 'lost', now() - interval '1 hour')"""
+    )
+    for workflow, name in (
+        ("LedgerCheck", "ledger-check"),
+        ("Retention", "retention"),
+        ("ProcessCheck", "process-check"),
+    ):
         await world.client.execute_workflow(workflow, id=name, task_queue="operations")
     return {
         "CustodyUpkeep/round": "upkeep",
         "Solvency/ok": "solvency",
         "LedgerCheck/ok": "ledger-check",
         "Retention/round": "retention",
+        "ProcessCheck/one_lost": "process-check",
         "WebhookFanout/running": "webhook-fanout",
     }
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest_asyncio
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
-from domain.operations.messages import LedgerChecked, RetentionDone
+from domain.operations.messages import Gone, LedgerChecked, ProcessesFound, RetentionDone
 from domain.shared.processes import OPERATIONS
 from localnet.running import RunningTemporal, running_temporal
 from storage import retention as stored
+from storage.open_processes import OpenProcesses
 from tests.ops_lab import Lab, make_vault, open_lab, working
 from workflows.operations import retention
-from workflows.operations.checks import LedgerCheckWorkflow
+from workflows.operations.checks import LedgerCheckWorkflow, ProcessCheckWorkflow
 from workflows.operations.retention import RetentionWorkflow
 
 
@@ -66,6 +68,60 @@ async def test_a_changed_line_stops_withdrawals_and_calls_an_operator(lab: Lab, 
     assert alert["times"] == 2
     assert [r["ok"] for r in await lab.runs_of("ledger_check")] == [False, False]
     assert len(await lab.rows("SELECT 1 FROM platform.audit_log WHERE action = 'control_off'")) == 1
+
+
+async def processes(client: Client, name: str) -> ProcessesFound:
+    return await client.execute_workflow(
+        ProcessCheckWorkflow.run, id=name, task_queue=OPERATIONS, result_type=ProcessesFound
+    )
+
+
+async def start(client: Client, workflow_id: str) -> WorkflowHandle[Any, Any]:
+    """A process that nobody serves: it runs until it is ended."""
+    return await client.start_workflow("Correction", id=workflow_id, task_queue="nobody")
+
+
+async def test_an_operation_whose_process_temporal_lost_is_started_again(lab: Lab, client: Client) -> None:
+    lost, fresh = await lab.operation("correction:lost"), await lab.operation("correction:new", seconds_ago=10)
+    over = await lab.operation("correction:over", status="completed")
+    found = await processes(client, "a")
+    assert [gone.workflow_id for gone in found.unknown] == ["correction:lost"]
+    assert not await lab.dispatched(lost), "the dispatcher takes it up"
+    assert await lab.dispatched(fresh)
+    assert await lab.dispatched(over)
+    assert await lab.alerts("process_gone") == []
+
+
+async def test_a_process_that_was_ended_by_hand_calls_an_operator_until_it_runs_again(lab: Lab, client: Client) -> None:
+    operation = await lab.operation("correction:x")
+    handle = await start(client, "correction:x")
+    assert (await processes(client, "a")).ended == ()
+    await handle.terminate("by mistake")
+    for name in ("b", "c"):
+        (gone,) = (await processes(client, name)).ended
+        assert gone == Gone(operation_id=operation, workflow_id="correction:x", status="terminated")
+    (alert,) = await lab.alerts("process_gone")
+    assert (alert["subject"], alert["severity"], alert["times"]) == ("correction:x", "critical", 2)
+    assert "holdfast workflows retry correction:x" in alert["detail"]
+    assert await lab.dispatched(operation), "an operator decides"
+    again = await start(client, "correction:x")
+    assert (await processes(client, "d")).ended == ()
+    assert await lab.alerts("process_gone") == []
+    await again.terminate()
+
+
+async def test_what_ends_while_it_is_looked_at_is_nobodys_affair(lab: Lab) -> None:
+    """The operation's end is booked between the look and the record."""
+    lost, ended = await lab.operation("correction:l", status="completed"), await lab.operation("c", status="cancelled")
+    await OpenProcesses(lab.books).record(
+        ProcessesFound(
+            looked_at=2,
+            unknown=(Gone(operation_id=lost, workflow_id="correction:l"),),
+            ended=(Gone(operation_id=ended, workflow_id="c", status="failed"),),
+        )
+    )
+    assert await lab.dispatched(lost)
+    assert await lab.alerts("process_gone") == []
 
 
 async def test_retention_removes_what_is_old_and_nothing_that_is_needed(lab: Lab, client: Client) -> None:

@@ -73,9 +73,10 @@ async def test_a_change_arrives_and_an_operators_pause_stays(client: Client) -> 
     await handle.pause(note="Ada looks into it")
     assert await diff(client, listed(check=30)) == [
         "update solvency", "update liquidity-upkeep", "update ledger-check", "paused ledger-check: Ada looks into it",
+        "update process-check",
     ]  # fmt: skip
     assert await reconcile(client, listed(check=30)) == [
-        "updated solvency", "updated liquidity-upkeep", "updated ledger-check",
+        "updated solvency", "updated liquidity-upkeep", "updated ledger-check", "updated process-check",
     ]  # fmt: skip
     described = await handle.describe()
     assert described.schedule.spec.intervals[0].every == timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""Periodic proof that the books add up."""
+"""Periodic proof that the books add up, and that every open operation has its process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import timedelta
 from temporalio import workflow
 
 from activities.operations.checks import LedgerCheckActivities
-from domain.operations.messages import LedgerChecked
+from activities.operations.processes import ProcessCheckActivities
+from domain.operations.messages import LedgerChecked, ProcessesFound
 from workflows import policies
 
 
@@ -31,6 +32,31 @@ class LedgerCheckWorkflow:
         )
         await workflow.execute_local_activity_method(
             LedgerCheckActivities.record_ledger_check, found, summary="Record it, act on it", **policies.LOCAL
+        )
+        workflow.set_current_details(found.summary)
+        return found
+
+
+@workflow.defn(name="ProcessCheck")
+class ProcessCheckWorkflow:
+    """Finds operations that nothing carries on: those Temporal lost are started again, ended ones call an operator.
+
+    Waits for: nothing; a schedule starts it.
+    Ends when: the outcome is recorded.
+    Undo:      nothing.
+    """
+
+    @workflow.run
+    async def run(self) -> ProcessesFound:
+        found: ProcessesFound = await workflow.execute_activity_method(
+            ProcessCheckActivities.find_gone,
+            summary="Compare open operations with running processes",
+            start_to_close_timeout=timedelta(minutes=5),
+            heartbeat_timeout=policies.FOLLOW["heartbeat_timeout"],
+            retry_policy=policies.PATIENT,
+        )
+        await workflow.execute_local_activity_method(
+            ProcessCheckActivities.record_gone, found, summary="Start lost ones, tell of ended ones", **policies.LOCAL
         )
         workflow.set_current_details(found.summary)
         return found
