@@ -45,7 +45,9 @@ def follow(
     label: Annotated[str, typer.Argument(help="A name for this leader.")],
     wallet: Annotated[str, typer.Option(help="The wallet it trades from.")] = "",
     profile: Annotated[str, typer.Option(help="Or its profile: a URL or a name.")] = "",
-    bankroll: Annotated[str, typer.Option(help="Paper USDC of its executable portfolio.")] = "10000",
+    bankroll: Annotated[
+        str, typer.Option(help="Paper USDC of its executable portfolio. Default: STARTING_BANKROLL_MICROS.")
+    ] = "",
     mode: Annotated[str, typer.Option(help="full, reduce_only or off.")] = "full",
     as_json: Json = False,
     data_dir: DataDir = None,
@@ -59,7 +61,8 @@ def follow(
         raise Usage("give either --wallet or --profile")
     if mode not in ("full", "reduce_only", "off"):
         raise Usage("--mode is full, reduce_only or off")
-    leader = Leader(label, parse_address(wallet) if wallet else "", profile, parse_usdc(bankroll), mode, "hold")
+    paper = parse_usdc(bankroll) if bankroll else context.starting_bankroll()
+    leader = Leader(label, parse_address(wallet) if wallet else "", profile, paper, mode, "hold")
 
     async def work(connection: Connection, by: str) -> Opened:
         return await open_follow(connection, leader, principal=by)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
+from activities.beating import ended
 from activities.copytrade.reading import ActivityFeed, OddRows, read_wallet
 from domain.copytrade.pace import Pace
 from domain.copytrade.readings import Sorted, Taken, sort_rows
 from domain.shared.errors import Broken, Failure, Unavailable
+from domain.shared.ids import COPYTRADE_FEED
 
 if TYPE_CHECKING:
     from activities.copytrade.market_facts import FactsReader
@@ -30,6 +32,8 @@ BATCH: Final = 2_000
 """Rows of one transaction; more only after an outage."""
 READS_AT_ONCE: Final = 8
 STARTS_AT_ONCE: Final = 20
+MEANWHILE_S: Final = 0.5
+"""Between two looks for groups without a process while leaders are read."""
 APART_MAX: Final = 3
 """Rows that one round may keep apart."""
 STATUS_S: Final = 60.0
@@ -112,8 +116,7 @@ class FeedTurn:
     # One round.
 
     async def _round(self, leaders: Sequence[Leader], since: datetime | None) -> None:
-        gate = asyncio.Semaphore(READS_AT_ONCE)
-        reads = await asyncio.gather(*(self._read(leader, since, gate) for leader in leaders))
+        reads = await self._reads(leaders, since)
         now = time.monotonic()
         self.pace.limited(yes=any(r.failure is not None and r.failure.code == RATE_LIMITED for r in reads))
         good = [read for read in reads if read.failure is None]
@@ -130,6 +133,17 @@ class FeedTurn:
                 log.warning("leader_not_read", user=read.leader.user_id, why=str(read.failure))
                 self.pace.failed(read.leader.user_id, now)
         self.facts.look_up()
+
+    async def _reads(self, leaders: Sequence[Leader], since: datetime | None) -> list[Read]:
+        """While the venue takes its time, groups of small trades close; their processes do not wait for it."""
+        gate = asyncio.Semaphore(READS_AT_ONCE)
+        reading = [asyncio.create_task(self._read(leader, since, gate)) for leader in leaders]
+        try:
+            while reading and (await asyncio.wait(reading, timeout=MEANWHILE_S))[1]:  # noqa: TID251  (not a workflow)
+                await self._dispatch()
+            return await asyncio.gather(*reading)
+        finally:
+            await asyncio.gather(*(ended(task) for task in reading))
 
     async def _read(self, leader: Leader, since: datetime | None, gate: asyncio.Semaphore) -> Read:
         begin = int(self._begin(leader, since).timestamp())
@@ -209,6 +223,7 @@ class FeedTurn:
     # Whether it flows.
 
     async def _watch(self, leaders: Sequence[Leader]) -> None:
+        await self._judge(COPYTRADE_FEED, stuck=False, detail="")  # a look has come to its end
         now = time.monotonic()
         for leader in leaders:
             silent = self.pace.silent_s(leader.user_id, self._started, now)

@@ -132,6 +132,7 @@ ATTEMPT_DETAIL: Final = ATTEMPT | {
     "lateness_us": 1400,
     "facts": {"flags": {"paused": False}},
     "levels": [{"level": 0, "price": "0.52", "shares": "9.615384", "notional_usdc": "5", "fee_usdc": "0.12"}],
+    "event_ids": [ID],
 }
 MARKET: Final = {
     "id": CONDITION,

@@ -21,6 +21,7 @@ from api.http.idempotency import intend, json_answer
 from api.http.inputs import Flag, Input, Note
 from api.http.scopes import Principal
 from domain.copytrade.config import CopyConfig, Guardrails, Sizing, SmallTrades
+from domain.copytrade.presets import PRESETS, Preset
 from domain.shared.errors import Rejected
 from storage.copytrade import configs
 from storage.database import Connection, transaction
@@ -50,15 +51,21 @@ def _section(name: str, model: type[BaseModel]) -> Any:
 
 
 class RulesChange(Input):
-    """Keys to set. What is left out stays (general rules) or is inherited from the general rules (one user's)."""
+    """Keys to set. What is left out stays (general rules) or is inherited from the general rules (one user's).
 
+    `preset`: keys for a known use, under those given: `small_bankroll` is for some hundred USDC.
+    """
+
+    preset: Preset | None = None
     guardrails: _section("guardrails", Guardrails) = {}  # type: ignore[valid-type]
     sizing: _section("sizing", Sizing) = {}  # type: ignore[valid-type]
     small_trades: _section("small_trades", SmallTrades) = {}  # type: ignore[valid-type]
     reason: Note = ""
 
     def sections(self) -> dict[str, dict[str, Any]]:
-        parts = {"guardrails": self.guardrails, "sizing": self.sizing, "small_trades": self.small_trades}
+        under = PRESETS[self.preset] if self.preset is not None else {}
+        given = {"guardrails": self.guardrails, "sizing": self.sizing, "small_trades": self.small_trades}
+        parts = {name: {**under.get(name, {}), **keys} for name, keys in given.items()}
         return {name: keys for name, keys in parts.items() if keys}
 
 
@@ -102,6 +109,11 @@ def warnings(config: CopyConfig, bankroll: int) -> list[str]:
         )
     if sizing.sizing_mode == "budgeted_dynamic" and not sizing.budgeted_dynamic_enabled:
         found.append("budgeted_dynamic_enabled is off: sizes follow copy_pct_notional_bps")
+    waits, fresh = config.small_trades, config.guardrails.max_copy_age_ms
+    if waits.enabled and waits.longest_ms >= fresh:
+        found.append(
+            f"small trades may wait {waits.longest_ms} ms, longer than max_copy_age_ms ({fresh}): then they are too old"
+        )
     return found
 
 

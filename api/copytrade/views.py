@@ -170,7 +170,8 @@ class LevelView(BaseModel):
 
 
 class AttemptDetail(AttemptView):
-    """With the book that was used as the venue sent it, what was taken from it, and every guard with its numbers."""
+    """With the book that was used as the venue sent it, what was taken from it, and every guard with its numbers.
+    `event_ids`: the leader's rows it answers, small trades that waited for each other included."""
 
     guards: Any
     sizing: Any
@@ -187,6 +188,7 @@ class AttemptDetail(AttemptView):
     lateness_us: int | None
     facts: Any
     levels: list[LevelView]
+    event_ids: list[str]
 
 
 class OutcomeView(BaseModel):

@@ -27,19 +27,16 @@ class _Trial(NamedTuple):
     walked: Walk | None = None
 
 
-def decide(
-    group: Group, inputs: Inputs, portfolio: Portfolio, scope: Scope, *, buffered: int = 0, waits: bool = False
-) -> Decision:
+def decide(group: Group, inputs: Inputs, portfolio: Portfolio, scope: Scope) -> Decision:
     """The decision about a group. Same arguments, same decision.
 
     Args:     portfolio  as folded from the ledger of the scope before this group.   scope  EXEC_USER or EXEC_GLOBAL:
               sizing and prices follow the user's rules in both, caps and breakers of EXEC_GLOBAL the GLOBAL ones
-              (CG-099).   buffered  small trades waiting together in this group (CT-201); 0: none.
-              waits  too small alone (sizing.is_small): kept for such a group and skipped here, as BUFFERED.
+              (CG-099).
     Raises:   ValueError for a shadow, which decides nothing.
     """
     seen = view(group, inputs, portfolio, scope)
-    stood, sizes = risk.before(seen), size(seen, buffered)
+    stood, sizes = risk.before(seen), size(seen)
     trial = _tried(seen, sizes)
     checked = [
         *guards.switches(seen),
@@ -47,8 +44,7 @@ def decide(
         *risk.breakers(seen, stood),
         *risk.exposure_caps(seen, sizes.target if seen.opening else 0),
         *guards.holdings(seen, sizes),
-        *guards.sizes_allow(seen, sizes, buffered),
-        *guards.buffer(seen, sizes, waits=waits),
+        *guards.sizes_allow(seen, sizes),
         *guards.book_itself(seen),
         *guards.depth(seen, sizes, trial.levels),
         *guards.price(seen, trial.bounds, trial.walked),

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from domain.copytrade.config import Guardrails
-from domain.copytrade.groups import GroupKind, due_at, frozen_at, group_key, jitter_ms, window_of
+from domain.copytrade.config import CopyConfig
+from domain.copytrade.groups import GroupKind, Source, due_at, frozen_at, group_key, jitter_ms, window_of
 from domain.copytrade.venue import ONE
 from domain.shared.money import mul_div_floor
 
-Rules = Mapping[str, Guardrails]
-"""The rules in force, by leader."""
+
+class InForce(NamedTuple):
+    """The rules of a leader, and the GLOBAL ones."""
+
+    config: CopyConfig
+    general: CopyConfig
+
+
+Rules = Mapping[str, InForce]
+"""By leader."""
 
 
 class Part(NamedTuple):
@@ -52,6 +60,8 @@ class Open(NamedTuple):
     cash: int
     fees: int
     fills: int
+    source: Source = Source.AGGREGATOR
+    buffered: int = 0
     taken: bool = False
     """Its inputs are stored: it has been decided upon, so nothing joins any more."""
     new: bool = False
@@ -66,7 +76,7 @@ class Grouped(NamedTuple):
 
 def base_of(part: Part, rules: Rules) -> tuple[str, datetime, datetime]:
     """The key without a number, and the window."""
-    start, end = window_of(part.event_time, rules[part.user_id].aggregation_window_ms)
+    start, end = window_of(part.event_time, rules[part.user_id].config.guardrails.aggregation_window_ms)
     return group_key(part.user_id, part.token_ids, part.kind, start), start, end
 
 
@@ -89,9 +99,9 @@ def grouped(parts: list[Part], found: Mapping[str, Open], rules: Rules, seed: st
 
 
 def _opened(
-    part: Part, window: tuple[datetime, datetime], number: int, rules: Guardrails, seed: str, now: datetime
+    part: Part, window: tuple[datetime, datetime], number: int, force: InForce, seed: str, now: datetime
 ) -> Open:
-    start, end = window
+    (start, end), rules = window, force.config.guardrails
     key = group_key(part.user_id, part.token_ids, part.kind, start, number)
     frozen, jitter = frozen_at(now, end), jitter_ms(seed, key, rules.jitter_ms_max)
     due = due_at(frozen, rules.decision_latency_ms, jitter)

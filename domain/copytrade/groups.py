@@ -23,10 +23,18 @@ class GroupKind(StrEnum):
         return self in (GroupKind.BUY, GroupKind.SPLIT)
 
 
+class Source(StrEnum):
+    """What put a group together: its window, or the waiting of small trades for company (waiting.py)."""
+
+    AGGREGATOR = "AGGREGATOR"
+    BUFFER = "BUFFER"
+
+
 class Group(NamedTuple):
     """What a leader did in one window with one token and side, summed up. `price`: volume-weighted, micros, floor.
 
-    `detect_time`: the first canonical row's. `due_at`: when the decision is made, absolute.
+    `detect_time`: the first canonical row's. `due_at`: when the decision is made, absolute. `buffered`: how many small
+    trades waited in it for company; then `window_start` is when the first was detected, `detect_time` when it closed.
     """
 
     group_key: str
@@ -46,6 +54,13 @@ class Group(NamedTuple):
     cash: int
     fees: int
     fills: int
+    source: Source = Source.AGGREGATOR
+    buffered: int = 0
+
+    @property
+    def first_seen(self) -> datetime:
+        """When the first canonical row was detected."""
+        return self.window_start if self.buffered else self.detect_time
 
 
 def window_of(event_time: datetime, window_ms: int) -> tuple[datetime, datetime]:
@@ -60,6 +75,14 @@ def group_key(user_id: str, token_ids: Iterable[str], kind: GroupKind, start: da
     """`<user>:<token>:<BUY|SELL>:<window start>`, tokens sorted and joined by `+`; `:n` for later ones (CG-035)."""
     when = start.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     base = f"{user_id}:{'+'.join(sorted(token_ids))}:{kind}:{when}"
+    return f"{base}:{number}" if number else base
+
+
+def waiting_key(user_id: str, token_id: str, since: datetime, number: int = 0) -> str:
+    """`<user>:<token>:BUFFER:<first detected>`, `:n` for more of one moment. Of one moment it comes before all others
+    of its token, as BUFFER comes before the kinds."""
+    when = since.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    base = f"{user_id}:{token_id}:BUFFER:{when}"
     return f"{base}:{number}" if number else base
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from domain.copytrade.books import problem_of, spread
 from domain.copytrade.decisions import Guard, Sizes
+from domain.copytrade.groups import Source
 from domain.copytrade.reasons import Reason
 from domain.copytrade.venue import Level, Side
 from domain.copytrade.view import Act, View
@@ -75,8 +76,9 @@ def holdings(seen: View, sizes: Sizes) -> list[Guard]:
     ]
 
 
-def sizes_allow(seen: View, sizes: Sizes, buffered: int) -> list[Guard]:
+def sizes_allow(seen: View, sizes: Sizes) -> list[Guard]:
     """A target below the minimum, unless it takes the whole rest of a position (CG-058)."""
+    buffered = seen.group.source is Source.BUFFER
     least_theirs = seen.inputs.config.sizing.min_leader_trade_notional_micros
     code = Reason.BUFFER_FLUSH_BELOW_MIN_EXEC if buffered else Reason.BELOW_MIN_NOTIONAL
     headroom = sizes.headroom
@@ -91,14 +93,8 @@ def sizes_allow(seen: View, sizes: Sizes, buffered: int) -> list[Guard]:
             sizes.their_notional,
         ),
         Guard("minimum", code, _big_enough(seen, sizes), sizes.minimum, sizes.sized),
+        *([Guard("buffer", Reason.BUFFERED, seen.group.shares > 0, None, seen.group.shares)] if buffered else []),
     ]
-
-
-def buffer(seen: View, sizes: Sizes, *, waits: bool) -> list[Guard]:
-    """A small trade that waits for company is skipped here, and told in full by the group it joins."""
-    if not waits:
-        return []
-    return [Guard("buffer", Reason.BUFFERED, False, seen.inputs.config.small_trades.threshold_micros, sizes.wanted)]
 
 
 def _big_enough(seen: View, sizes: Sizes) -> bool:

@@ -10,8 +10,7 @@ from typing import Final
 from domain.copytrade.config import CopyConfig, Sizing
 from domain.copytrade.decisions import Clamped, Sizes
 from domain.copytrade.entries import Scope
-from domain.copytrade.groups import Group, GroupKind
-from domain.copytrade.inputs import Inputs
+from domain.copytrade.groups import Group, GroupKind, Source
 from domain.copytrade.portfolio import exposure, exposure_for, value_at
 from domain.copytrade.venue import ONE
 from domain.copytrade.view import Act, View
@@ -49,23 +48,23 @@ def wanted(notional: int, sizing: Sizing, *, by_budget: bool, leader_exposure: i
     return min(most, max(least, mul_div_floor(notional, sizing.budget_micros, leader_exposure)))
 
 
-def is_small(group: Group, inputs: Inputs) -> bool:
-    """Does a trade wait for company (CT-201)? Before clamps, so the same in every portfolio."""
-    rules, by_budget = inputs.config, budgeted(inputs.config, inputs.general)
-    want = wanted(their_notional(group), rules.sizing, by_budget=by_budget, leader_exposure=inputs.leader_exposure)
-    trade = group.kind in (GroupKind.BUY, GroupKind.SELL)
-    return trade and rules.small_trades.enabled and want < rules.small_trades.threshold_micros
+def wanted_at_most(notional: int, config: CopyConfig, general: CopyConfig) -> int:
+    """What of a trade would be copied before all clamps, at the highest rate there is: so the same whatever the leader
+    holds and in every portfolio. Small trades are measured by it (CT-201)."""
+    return wanted(notional, config.sizing, by_budget=budgeted(config, general), leader_exposure=0)
 
 
-def size(seen: View, buffered: int = 0) -> Sizes:
+def size(seen: View) -> Sizes:
     """Every number from the leader's size to ours. It skips nothing: the guards do.
 
-    A purchase sized by budget is never lifted to the minimum: the budget said how much, and that was less.
+    A purchase sized by budget is never lifted to the minimum: the budget said how much, and that was less. Nor are
+    small trades that waited: they have their own minimum.
     """
+    buffered = seen.group.source is Source.BUFFER
     sizing, by_budget = seen.inputs.config.sizing, budgeted(seen.inputs.config, seen.inputs.general)
     theirs = their_notional(seen.group)
     want = wanted(theirs, sizing, by_budget=by_budget, leader_exposure=seen.inputs.leader_exposure)
-    minimum, maximum = _least(seen, buffered), _most(seen)
+    minimum, maximum = _least(seen, buffered=buffered), _most(seen)
     lifts = sizing.below_minimum == "clamp" and not buffered and not (by_budget and seen.opening)
     sized, clamped = _clamped(want, minimum, maximum if seen.opening else max(maximum, minimum), lifts=lifts)
     own = _own_exposure(seen)
@@ -101,7 +100,7 @@ def size(seen: View, buffered: int = 0) -> Sizes:
     )
 
 
-def _least(seen: View, buffered: int) -> int:
+def _least(seen: View, *, buffered: bool) -> int:
     if buffered:
         return seen.inputs.config.small_trades.execution_minimum_micros
     least = seen.inputs.config.sizing.min_trade_notional_micros

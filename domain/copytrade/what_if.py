@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from pydantic import BaseModel
+
 from domain.copytrade.config import CopyConfig
 from domain.copytrade.decide import decide
 from domain.copytrade.decisions import Decision
@@ -25,13 +27,20 @@ from domain.copytrade.windows import Window, watched
 
 TIMING: Final = ("decision_latency_ms", "jitter_ms_max", "aggregation_window_ms")
 """Another book would have been read, or other fills put together: no stored input tells."""
+RATE: Final = ("sizing_mode", "copy_pct_notional_bps", "budgeted_dynamic_enabled", "budget_rate_max_ppm")
+"""While small trades wait, these say which are small: others would have been put together."""
 
 
 def not_evaluable(now: CopyConfig, proposed: CopyConfig) -> tuple[str, ...]:
     """Keys that were changed and whose effect cannot be told from what was stored (copytrade.md 6)."""
-    old, new = now.guardrails, proposed.guardrails
-    found = [f"guardrails.{key}" for key in TIMING if getattr(old, key) != getattr(new, key)]
+    found = [f"guardrails.{key}" for key in TIMING if _differ(now.guardrails, proposed.guardrails, key)]
+    if now.small_trades.enabled:
+        found += [f"sizing.{key}" for key in RATE if _differ(now.sizing, proposed.sizing, key)]
     return (*found, *(["small_trades"] if now.small_trades != proposed.small_trades else []))
+
+
+def _differ(now: BaseModel, proposed: BaseModel, key: str) -> bool:
+    return bool(getattr(now, key) != getattr(proposed, key))
 
 
 class Proposal(NamedTuple):
@@ -53,7 +62,6 @@ class Actual(NamedTuple):
     filled: int
     shares: int
     fee: int
-    buffered: int = 0
     reset_at: datetime | None = None
 
 
@@ -143,7 +151,7 @@ class Trial:
 
     def decide(self, group: Group, inputs: Inputs, actual: Actual) -> None:
         """Decide a group again, book it, compare."""
-        made = decide(group, inputs, self._seen(group, inputs, actual), self.scope, buffered=actual.buffered)
+        made = decide(group, inputs, self._seen(group, inputs, actual), self.scope)
         leader = group.followed_user_id if self.scope is Scope.EXEC_GLOBAL else ""
         self.portfolio, _ = post(self.portfolio, made.entries, leader)
         self.portfolio = self.portfolio._replace(peak_pnl=made.peak_pnl, latched=self.portfolio.latched or made.latched)

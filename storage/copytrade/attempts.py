@@ -24,15 +24,15 @@ attempts AS (
   INSERT INTO copytrade.copy_attempts (id, portfolio_scope, followed_user_id, group_key, decision, reason_codes,
     target_notional_micros, filled_notional_micros, filled_share_micros, filled_ratio_bps, vwap_price_micros,
     fee_micros, their_reference_price_micros, mid_price_micros_at_decision, slippage_micros, clamped, detect_lag_ms,
-    copy_lag_ms, out_of_order, guards, sizing, portfolio, config_version, decided_at)
+    copy_lag_ms, source_type, buffered_count, out_of_order, guards, sizing, portfolio, config_version, decided_at)
   SELECT a.id, %(scope)s, a.followed_user_id, a.group_key, a.decision, a.reasons, a.target, a.filled, a.shares,
     a.ratio_bps, a.vwap, a.fee, a.their_price, a.mid, a.slippage, a.clamped, a.detect_lag_ms, a.copy_lag_ms,
-    a.out_of_order, a.guards, a.sizing, a.before, a.config_version, a.decided_at
+    a.source, a.buffered, a.out_of_order, a.guards, a.sizing, a.before, a.config_version, a.decided_at
   FROM d, jsonb_to_recordset(d.j->'attempts') AS a(place int, id uuid, followed_user_id uuid, group_key text,
     decision copytrade.copy_decision, reasons text[], target bigint, filled bigint, shares bigint, ratio_bps int,
     vwap bigint, fee bigint, their_price bigint, mid bigint, slippage bigint, clamped text, detect_lag_ms bigint,
-    copy_lag_ms bigint, out_of_order boolean, guards jsonb, sizing jsonb, before jsonb, config_version bigint,
-    decided_at timestamptz)
+    copy_lag_ms bigint, source copytrade.copy_source, buffered int, out_of_order boolean, guards jsonb, sizing jsonb,
+    before jsonb, config_version bigint, decided_at timestamptz)
   ORDER BY a.place
 ), fills AS (
   INSERT INTO copytrade.executable_fills (copy_attempt_id, level, filled_share_micros, fill_price_micros,
@@ -133,8 +133,10 @@ def _attempt(place: int, attempt_id: str, decided: Decided) -> dict[str, Any]:
         "mid": d.mid,
         "slippage": d.slippage,
         "clamped": d.clamped,
-        "detect_lag_ms": (group.detect_time - group.event_time) // MILLISECOND,
+        "detect_lag_ms": (group.first_seen - group.event_time) // MILLISECOND,
         "copy_lag_ms": (inputs.requested_at - group.event_time) // MILLISECOND,
+        "source": group.source.value,
+        "buffered": group.buffered,
         "out_of_order": decided.late,
         "guards": [guard._asdict() for guard in d.guards],
         "sizing": d.sizing._asdict(),

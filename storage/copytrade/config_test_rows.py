@@ -59,7 +59,7 @@ WHERE at >= %s AND at < %s ORDER BY at, token_id
 _DECIDED: Final = f"""
 SELECT {groups.COLUMNS}, i.requested_at, i.received_at, i.facts, i.config_version, i.general_version, c.config,
   d.config AS general, a.ordinal, a.created_at AS decided, a.decision::text AS decision, a.reason_codes,
-  a.filled_notional_micros, a.filled_share_micros, a.fee_micros AS our_fee, a.buffered_count
+  a.filled_notional_micros, a.filled_share_micros, a.fee_micros AS our_fee
 FROM copytrade.copy_attempts a JOIN copytrade.event_groups g USING (group_key)
 JOIN copytrade.group_inputs i USING (group_key)
 JOIN copytrade.effective_configs c ON c.version = i.config_version
@@ -146,7 +146,6 @@ async def _decided(connection: Connection, subject: Subject, begin: datetime, en
                 filled=row["filled_notional_micros"],
                 shares=row["filled_share_micros"],
                 fee=row["our_fee"],
-                buffered=row["buffered_count"],
                 reset_at=reset,
             )
             yield Again(row["decided"], groups.group_of(row), inputs_of(row), actual)

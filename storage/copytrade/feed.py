@@ -34,8 +34,11 @@ SELECT u.id, u.followed_since, array_agg(w.wallet ORDER BY w.wallet) AS wallets,
 FROM copytrade.followed_users u JOIN copytrade.followed_wallets w ON w.followed_user_id = u.id
 WHERE u.baseline_at IS NOT NULL AND u.unfollowed_at IS NULL GROUP BY u.id ORDER BY u.id
 """
+# One that collects small trades moves its due time until it has closed.
 _UNDISPATCHED: Final = """
-SELECT group_key FROM copytrade.event_groups WHERE dispatched_at IS NULL ORDER BY due_at, group_key LIMIT %s
+SELECT group_key FROM copytrade.event_groups
+WHERE dispatched_at IS NULL AND (buffered_count = 0 OR frozen_at < clock_timestamp())
+ORDER BY due_at, group_key LIMIT %s
 """
 _DISPATCHED: Final = """
 UPDATE copytrade.event_groups SET dispatched_at = clock_timestamp()

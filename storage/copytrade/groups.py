@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, LiteralString
 
-from domain.copytrade.groups import Group, GroupKind
+from domain.copytrade.groups import Group, GroupKind, Source
 
 COLUMNS: Final[LiteralString] = """
 g.group_key, g.followed_user_id, g.kind::text AS kind, g.condition_id, g.token_ids, g.window_start, g.window_end,
 g.event_time, g.detect_time, g.frozen_at, g.due_at, g.jitter_ms, g.share_micros, g.notional_micros, g.price_micros,
-g.usdc_micros, g.fee_micros, g.fills
+g.usdc_micros, g.fee_micros, g.fills, g.source_type::text AS source, g.buffered_count
 """
 """Of `copytrade.event_groups g`; what `group_of` reads."""
 
@@ -35,4 +35,6 @@ def group_of(row: Mapping[str, Any]) -> Group:
         cash=row["usdc_micros"],
         fees=row["fee_micros"],
         fills=row["fills"],
+        source=Source(row["source"]),
+        buffered=row["buffered_count"],
     )

@@ -24,7 +24,7 @@ FROM copytrade.activity_events v LEFT JOIN copytrade.activity_applications a ON 
 """,
     "groups": """
 SELECT group_key, kind::text, condition_id, token_ids, event_time, detect_time, frozen_at, due_at, jitter_ms,
-  share_micros, notional_micros, price_micros, usdc_micros, fee_micros, fills
+  share_micros, notional_micros, price_micros, usdc_micros, fee_micros, fills, source_type::text, buffered_count
 FROM copytrade.event_groups ORDER BY group_key
 """,
     "attempts": """

@@ -81,6 +81,9 @@ event_groups = Table(
     micros("usdc_micros"),
     micros("fee_micros"),
     Column("fills", Integer, nullable=False),
+    # what put it together; how many small trades waited in it for company (domain/copytrade/waiting.py)
+    Column("source_type", source_type, nullable=False, server_default=text("'AGGREGATOR'")),
+    Column("buffered_count", Integer, nullable=False, server_default=text("0")),
     at("dispatched_at"),
     # when the attempt of the leader's own portfolio, of the global one was written: what is null is still to be decided
     at("user_decided_at"),

@@ -54,6 +54,15 @@ SELECT a.portfolio_scope::text || ':' || CASE a.portfolio_scope WHEN 'EXEC_USER'
     ELSE '' END AS whose, g.detect_time, g.group_key, a.out_of_order
 FROM copytrade.copy_attempts a JOIN copytrade.event_groups g USING (group_key) ORDER BY a.ordinal
 """
+NETTING = ("same_side_only", "net_buy_sell")
+SMALL = {"enabled": True, "threshold_micros": 2_000_000, "flush_minimum_micros": 4_000_000, "quiet_ms": 3_000}
+"""The first two leaders' small trades wait for company: some two of five do."""
+UNEQUAL = """
+SELECT g.group_key FROM copytrade.event_groups g JOIN copytrade.group_members m USING (group_key)
+JOIN copytrade.trade_events e ON e.id = m.event_id
+GROUP BY g.group_key HAVING sum(CASE e.side WHEN 'BUY' THEN e.share_micros ELSE -e.share_micros END)
+  <> CASE g.kind WHEN 'BUY' THEN g.share_micros ELSE -g.share_micros END OR count(*) <> g.fills
+"""
 EVENTS = """
 SELECT count(*) FILTER (WHERE m.event_id IS NULL) AS alone, count(*) AS events FROM (
   SELECT id FROM copytrade.trade_events WHERE NOT baseline
@@ -126,7 +135,10 @@ class Floor:
             found = await self.tell("wallet", name=name)
             assert found is not None
             body = {"label": name, "wallet": found["address"], "bankroll_usdc": "10000"}
-            self.leaders[name] = str((await self.stack.ask("POST", "/api/copytrade/users", body))["id"])
+            self.leaders[name] = user = str((await self.stack.ask("POST", "/api/copytrade/users", body))["id"])
+            if number < len(NETTING):
+                rules = SMALL | {"netting": NETTING[number]}
+                await self.stack.ask("POST", f"/api/copytrade/config/user/{user}", {"small_trades": rules})
 
         async def statuses() -> set[str]:
             found = await self.stack.ask("GET", "/api/copytrade/users?limit=200")
@@ -230,6 +242,7 @@ class Floor:
             assert (row["decision"] == "EXECUTE") == (row["filled"] > 0), row
         events = await self.books.row(EVENTS)
         assert events["alone"] == 0, events
+        assert await self.books.rows(UNEQUAL) == []
 
     async def _in_order(self) -> None:
         """In each portfolio by detect time and key; what came too late for that says so."""
@@ -263,6 +276,7 @@ class Floor:
                  (SELECT count(*) FROM copytrade.copy_attempts WHERE decision = 'EXECUTE') AS executed,
                  (SELECT count(*) FROM copytrade.group_inputs WHERE book IS NULL) AS without_book,
                  (SELECT count(*) FROM copytrade.copy_attempts WHERE out_of_order) AS out_of_order,
+                 (SELECT count(*) FROM copytrade.copy_attempts WHERE buffered_count > 1) AS in_company,
                  (SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY lateness_us)::numeric / 1000, 1)::text
                   FROM copytrade.group_inputs) AS lateness_ms,
                  (SELECT count(*) FROM copytrade.chain_logs WHERE NOT removed) AS logs"""

@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from domain.shared.errors import Broken
+from domain.shared.ids import COPYTRADE_FEED
+from storage.copytrade.configs import change_general
 from storage.database import transaction
 from storage.intents.system import decide_quarantine
 from tests.feed_lab import FeedLab, open_feed_lab
@@ -148,3 +151,42 @@ async def test_a_poisonous_row_does_not_stop_the_others(lab: FeedLab) -> None:
     assert [row["share_micros"] for row in await lab.trades(user)] == [5_000_000, 6_000_000]
     [held] = await lab.rows("SELECT kind, reason FROM platform.quarantine")
     assert held["kind"] == "activity_row"
+
+
+async def test_the_feeds_own_alert_closes_when_rows_can_be_written_again(lab: FeedLab) -> None:
+    user = await lab.follow("alice")
+    opened = "SELECT subject, resolved_at FROM platform.alerts WHERE code = 'feed_stuck'"
+    async with lab.feed() as feed:
+        for shares in range(5):
+            await lab.venue.trade("alice", f"{RAIN}:0", "BUY", str(900 + shares), price="0.5")
+        await lab.rows("ALTER TABLE copytrade.trade_events ADD CONSTRAINT no CHECK (share_micros < 900000000)")
+        with pytest.raises(Broken) as stuck:
+            await feed.look()
+        # what the worker does with whatever is Broken
+        await lab.jobs.alert_broken(stuck.value.code, COPYTRADE_FEED, stuck.value.detail)
+        with pytest.raises(Broken):
+            await feed.look()
+    assert [(row["subject"], row["resolved_at"]) for row in await lab.rows(opened)] == [(COPYTRADE_FEED, None)]
+    await lab.rows("ALTER TABLE copytrade.trade_events DROP CONSTRAINT no")
+    async with lab.feed() as feed:
+        await feed.look()
+    assert all(row["resolved_at"] is not None for row in await lab.rows(opened))
+    assert len(await lab.trades(user)) == 5
+
+
+async def test_what_closes_while_the_venue_is_slow_is_started_meanwhile(lab: FeedLab) -> None:
+    user = await lab.follow("alice")
+    async with transaction(lab.books.pool) as connection:
+        rules = {"enabled": True, "quiet_ms": 200, "longest_ms": 200}
+        await change_general(connection, {"small_trades": rules}, actor="test", reason="slow")
+    async with lab.feed() as feed:
+        await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "4", price="0.5", ago_s=5)
+        await feed.look()
+        [group] = await lab.groups(user)
+        assert lab.started == []
+        lab.venue.fail("data:/v2/activity", "delay", seconds=3)
+        looking = asyncio.create_task(feed.look())
+        await asyncio.sleep(1.5)
+        assert lab.started == [group["group_key"]]
+        assert not looking.done()
+        await looking

@@ -354,6 +354,13 @@ def upgrade() -> None:
         sa.Column("usdc_micros", sa.BigInteger(), nullable=False),
         sa.Column("fee_micros", sa.BigInteger(), nullable=False),
         sa.Column("fills", sa.Integer(), nullable=False),
+        sa.Column(
+            "source_type",
+            postgresql.ENUM("IMMEDIATE", "BUFFER", "AGGREGATOR", name="copy_source", schema="copytrade"),
+            server_default=sa.text("'AGGREGATOR'"),
+            nullable=False,
+        ),
+        sa.Column("buffered_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("dispatched_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("user_decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("global_decided_at", sa.DateTime(timezone=True), nullable=True),

@@ -8,10 +8,9 @@ import pytest
 
 from domain.copytrade.decisions import Sizes
 from domain.copytrade.entries import EntryType, Scope
-from domain.copytrade.groups import GroupKind
+from domain.copytrade.groups import GroupKind, Source
 from domain.copytrade.portfolio import Portfolio, post
 from domain.copytrade.reasons import Reason
-from domain.copytrade.sizing import is_small
 from tests.copy_lab import (
     LEADER,
     USDC,
@@ -186,23 +185,23 @@ def test_leaders_small_trades_can_be_ignored() -> None:
 
 
 def test_waiting_small_trades_have_their_own_minimum_and_are_not_lifted() -> None:
-    enough = decided(group(shares=40), buffered=3)
+    enough = decided(group(shares=40, source=Source.BUFFER, buffered=3))
     assert (enough.decision, enough.target, enough.sizing.minimum) == ("EXECUTE", 200_000, 100_000)
-    short = decided(group(shares=10), buffered=2)
+    short = decided(group(shares=10, source=Source.BUFFER, buffered=2))
     assert (short.target, reasons(short)) == (50_000, [Reason.BUFFER_FLUSH_BELOW_MIN_EXEC])
 
 
-@pytest.mark.parametrize(("shares", "small"), [(49, True), (50, False)])
-def test_trade_is_small_below_the_threshold_when_the_buffer_is_on(shares: int, small: bool) -> None:
-    on, off = inputs(rules=config(enabled=True)), inputs()
-    assert is_small(group(shares=shares), on) is small
-    assert not is_small(group(shares=shares), off)
-    assert not is_small(group(GroupKind.MERGE, 1), on)
+@pytest.mark.parametrize("kind", [GroupKind.BUY, GroupKind.SELL])
+def test_small_trades_that_cancelled_out_are_skipped_as_buffered(kind: GroupKind) -> None:
+    nothing = group(kind, shares=0, source=Source.BUFFER, buffered=2, price=500_000)
+    made = decided(nothing, having=holding())
+    assert reasons(made) == [Reason.BUFFERED, Reason.BUFFER_FLUSH_BELOW_MIN_EXEC]
+    assert guard(made, "buffer").actual == 0
 
 
-def test_small_trade_that_waits_is_skipped_as_buffered() -> None:
-    made = decided(group(shares=40), inputs(rules=config(enabled=True)), waits=True)
-    assert (reasons(made), guard(made, "buffer").actual) == ([Reason.BUFFERED], 200_000)
+def test_small_trades_taken_along_by_a_large_one_are_sized_as_an_ordinary_group() -> None:
+    alone, together = decided(group(shares=60)), decided(group(shares=60, buffered=2))
+    assert (together.target, together.clamped) == (alone.target, "minimum")
 
 
 def test_trade_of_nothing_is_not_lifted_into_something() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.copytrade.baseline import Look, fits, opening, same
-from domain.copytrade.config import Guardrails
+from domain.copytrade.config import CopyConfig, Guardrails
 from domain.copytrade.drift import Difference, differences
-from domain.copytrade.grouping import Part, grouped
+from domain.copytrade.grouping import InForce, Part, grouped
 from domain.copytrade.groups import GroupKind
 from domain.copytrade.legs import Applied, Waits
 from domain.copytrade.normalise import Move, Trade, normalise
@@ -124,7 +124,10 @@ def part(number: int, at: datetime, user: str = "u", token: str = "7") -> Part:
     return Part(str(number), user, GroupKind.BUY, "0xc", (token,), at, 10 * ONE, 5 * ONE, 5 * ONE + 1, 1)
 
 
-RULES = {"u": Guardrails(), "w": Guardrails(aggregation_window_ms=250)}
+RULES = {
+    "u": InForce(CopyConfig(), CopyConfig()),
+    "w": InForce(CopyConfig(guardrails=Guardrails(aggregation_window_ms=250)), CopyConfig()),
+}
 
 
 def test_slices_of_one_window_are_one_group_with_their_sums() -> None:
