@@ -20,7 +20,7 @@ from programs.interface import header
 from programs.link import link
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("launchpad",)
+NAMES: Final = ("launchpad", "pool")
 MANIFEST: Final = HERE / "built.json"
 ZIG: Final = (sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding")
 CLANG: Final = ("-target", "bpfel")

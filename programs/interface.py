@@ -12,7 +12,7 @@ import re
 from hashlib import sha256
 from typing import Any, Final
 
-SIZES: Final = {"u8": 1, "bool": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "publicKey": 32}
+SIZES: Final = {"u8": 1, "bool": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "u128": 16, "publicKey": 32}
 TAG_SIZE: Final = 8
 
 Idl = dict[str, Any]

@@ -22,6 +22,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from domain.launchpad.fixed_point import FRACTION_BITS, LOG10_E, LOG10_E_NINTH, ONE, growth, ln_ratio, mul
+from domain.launchpad.transfer_fee import NO_FEE, TransferFee, before_fee
 from domain.shared.errors import Rejected
 
 PRICE_DECIMALS: Final = 18
@@ -165,9 +166,10 @@ def pool_tokens(curve: Curve, sold: int) -> int:
     return lamports * _PRICE_UNITS_PER_LAMPORT * int(10**curve.decimals) // spot(curve, sold)
 
 
-def can_graduate(curve: Curve, most: int, liquidity_tokens: int) -> bool:
-    """Whether the pool's tokens suffice wherever the sale ends up to `most` = Q.
+def can_graduate(curve: Curve, most: int, liquidity_tokens: int, fee: TransferFee = NO_FEE) -> bool:
+    """Whether the pool's tokens suffice wherever the sale ends up to `most` = Q; a mint's fee is taken twice.
 
     What the pool takes plus what was sold only grows with s, because C(s)·p'(s) ≤ p(s)² for all shapes; so Q decides.
     """
-    return pool_tokens(curve, most) <= liquidity_tokens + curve.supply - most
+    sent = before_fee(fee, before_fee(fee, pool_tokens(curve, most)))
+    return sent <= liquidity_tokens + curve.supply - most

@@ -1,6 +1,7 @@
 /* create_sale and cancel_sale. */
 #ifndef CREATE_H
 #define CREATE_H
+#include "graduation.h"
 #include "mint.h"
 
 #define HARD_CAP_MOST 100000000000000000ULL /* a hundred million SOL */
@@ -8,9 +9,10 @@
 #define TEAM_PERCENT_MOST 20
 #define LONGEST_SECONDS (366LL * 86400)
 #define VEST_LONGEST (3660ULL * 86400)
-#define LIQUIDITY_BPS 7000
+#define AMM_CONFIG_CLOSED_AT 9 /* "no new pools" */
 
-enum { C_CREATOR, C_PLATFORM, C_PAYER, C_SALE, C_MINT, C_VAULT, C_TOKEN_PROGRAM, C_SYSTEM, C_MARKETING, C_TREASURY, C_REWARDS };
+enum { C_CREATOR, C_PLATFORM, C_PAYER, C_SALE, C_MINT, C_VAULT, C_TOKEN_PROGRAM, C_SYSTEM, C_MARKETING, C_TREASURY,
+       C_REWARDS, C_OTHER_OWNER, C_POOL_PROGRAM, C_AMM_CONFIG };
 
 /* The sum of the allocations, or 0 when it does not fit. */
 INLINE u64 supply_of(const Terms *t) {
@@ -33,17 +35,9 @@ OWN_FRAME u64 check_terms(const Terms *t, i64 time) {
     return 0;
 }
 
-/* Tokens beside the liquidity share of `raised` at the final price must be there wherever the sale ends: see curves.py. */
-OWN_FRAME u64 check_graduation(const Terms *t, const Curve *curve, u64 raised) {
-    u64 lamports = raised / BPS * LIQUIDITY_BPS + raised % BPS * LIQUIDITY_BPS / BPS, rest, price = spot(curve, t->most);
-    u128 worth = mul64(lamports, 1000000000ULL * power10(t->decimals));
-    NEED(worth.hi < price, CANNOT_GRADUATE);
-    u64 tokens = div128(worth.hi, worth.lo, price, &rest);
-    return tokens <= t->liquidity_supply + (t->sale_supply - t->most) ? 0 : CANNOT_GRADUATE;
-}
-
 /* Q is the most with C(Q) ≤ hard cap, and reaches the soft cap. */
-OWN_FRAME u64 check_most(const Terms *t) {
+OWN_FRAME u64 check_most(const Terms *t, const Fee *fee) {
+    Plan plan;
     Curve curve = {t->start_price, t->target_price, t->sale_supply, t->shape, t->decimals};
     u64 raised, beyond;
     NEED(curve_allowed(&curve), BAD_CURVE);
@@ -51,7 +45,22 @@ OWN_FRAME u64 check_most(const Terms *t) {
     if (t->most < t->sale_supply)
         NEED(!reserve(&beyond, &curve, t->most + 1) || beyond > t->hard_cap, WRONG_MOST);
     NEED(raised >= t->soft_cap, BAD_TERMS);
-    return check_graduation(t, &curve, raised);
+    Reached end = {t->most, raised, t->liquidity_supply + t->sale_supply - t->most};
+    return plan_pool(&plan, &curve, &end, fee) || plan.sent > end.available ? CANNOT_GRADUATE : 0;
+}
+
+/* A pool program of the list, and a configuration of it that makes new pools. */
+OWN_FRAME u64 check_pool(const Account *program, const Account *config) {
+    const u8 *key = program->key;
+    NEED(same(key, POOL_ON_MAINNET) || same(key, POOL_ON_DEVNET) || same(key, POOL_ON_LOCALNET), BAD_POOL);
+    NEED(program->executable && same(config->owner, key), BAD_POOL);
+    NEED(config->size > AMM_CONFIG_CLOSED_AT && read64(config->data) == IS_AMM_CONFIG, BAD_POOL);
+    return config->data[AMM_CONFIG_CLOSED_AT] ? BAD_POOL : 0;
+}
+
+INLINE u64 check_recipients(const Account *a) {
+    for (u32 i = C_MARKETING; i <= C_OTHER_OWNER; i++) NEED(!is_zero(a[i].key), BAD_TERMS);
+    return 0;
 }
 
 typedef struct {
@@ -71,6 +80,9 @@ INLINE void fill_sale(Sale *sale, const Account *a, const Terms *t, u8 bump) {
     copy_key(sale->marketing, a[C_MARKETING].key);
     copy_key(sale->treasury, a[C_TREASURY].key);
     copy_key(sale->rewards, a[C_REWARDS].key);
+    copy_key(sale->other_owner, a[C_OTHER_OWNER].key);
+    copy_key(sale->pool_program, a[C_POOL_PROGRAM].key);
+    copy_key(sale->amm_config, a[C_AMM_CONFIG].key);
     sol_memcpy_(&sale->start_price, t, TERMS_SIZE);
     sale->bump = bump;
     sale->rent = minimum_balance(SALE_SIZE);
@@ -82,18 +94,24 @@ OWN_FRAME u64 create_sale(const Call *call, const u8 *at, u64 size) {
     Terms t;
     SaleCreated event = {.tag = TELL_SALE_CREATED, .at = now()};
     u8 bump;
-    Bytes seeds[5] = {{(const u8 *)"sale", 4}, {a[C_MINT].key, 32}, {a[C_CREATOR].key, 32}, {a[C_PLATFORM].key, 32}, {&bump, 1}};
+    Bytes seeds[5] = {
+        {(const u8 *)"sale", 4}, {a[C_MINT].key, 32}, {a[C_CREATOR].key, 32}, {a[C_PLATFORM].key, 32}, {&bump, 1}};
     Signer signer = {seeds, 5};
+    Signers by = {&signer, 1};
+    Opening opening = {C_PAYER, C_SALE, SALE_SIZE, call->program};
+    Fee fee;
     NEED(size == TERMS_SIZE, BAD_DATA);
     NEED(a[C_CREATOR].signer && a[C_PLATFORM].signer && a[C_PAYER].signer, NOT_SIGNER);
     sol_memcpy_(&t, at, TERMS_SIZE);
     TRY(check_derived(call, C_SALE, seeds, 4, &bump));
-    NEED(!is_zero(a[C_MARKETING].key) && !is_zero(a[C_TREASURY].key) && !is_zero(a[C_REWARDS].key), BAD_TERMS);
+    TRY(check_recipients(a));
+    TRY(check_pool(&a[C_POOL_PROGRAM], &a[C_AMM_CONFIG]));
     TRY(check_terms(&t, event.at));
     TRY(check_mint(&a[C_MINT], a[C_TOKEN_PROGRAM].key, a[C_SALE].key, supply_of(&t), t.decimals));
     TRY(check_vault(&a[C_VAULT], &a[C_MINT], a[C_SALE].key, supply_of(&t)));
-    TRY(check_most(&t));
-    TRY(open_account(call, C_PAYER, C_SALE, SALE_SIZE, &signer));
+    read_fee(&fee, &a[C_MINT]);
+    TRY(check_most(&t, &fee));
+    TRY(open_account(call, &opening, &by));
     fill_sale(sale_at(call, C_SALE), a, &t, bump);
     copy_key(event.sale, a[C_SALE].key);
     copy_key(event.mint, a[C_MINT].key);

@@ -1,7 +1,7 @@
 /* 112-bit binary fixed point, bit by bit what domain/launchpad/fixed_point.py computes; the reasons stand there. */
 #ifndef FIXED_H
 #define FIXED_H
-#include "wide.h"
+#include "../shared/wide.h"
 
 #define ONE wide(1ULL << 48, 0)
 #define LN_2 wide(0xB17217F7D1CFULL, 0x79ABC9E3B39803F2ULL)

@@ -1,10 +1,14 @@
 /* The launch program: a token's sale along a curve, its tax, referral and refunds. One file for the compiler.
  * docs/concepts/sale_program.md tells what it promises; idl.json is its interface. */
+#include "burn.h"
 #include "create.h"
 #include "exits.h"
+#include "graduate.h"
+#include "harvest.h"
 #include "payout.h"
 #include "referral.h"
 #include "trade.h"
+#include "vesting.h"
 #include "view.h"
 
 #define ROUTE(name, NAME)                                \
@@ -27,6 +31,14 @@ u64 entrypoint(const u8 *input) {
         ROUTE(settle_referral, SETTLE_REFERRAL);
         ROUTE(claim_referral, CLAIM_REFERRAL);
         ROUTE(distribute, DISTRIBUTE);
+        ROUTE(graduate, GRADUATE);
+        ROUTE(claim_vested, CLAIM_VESTED);
+        ROUTE(release_other, RELEASE_OTHER);
+        ROUTE(reclaim, RECLAIM);
+        ROUTE(close_position, CLOSE_POSITION);
+        ROUTE(burn, BURN);
+        ROUTE(burn_from_pool, BURN_FROM_POOL);
+        ROUTE(harvest, HARVEST);
         ROUTE(view_curve, VIEW_CURVE);
     }
     return BAD_DATA;

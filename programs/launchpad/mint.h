@@ -1,21 +1,18 @@
 /* Which mints and vaults a sale accepts: nobody may ever add to the supply, freeze it, tax it otherwise or rename it. */
 #ifndef MINT_H
 #define MINT_H
-#include "invoke.h"
+#include "transfer_fee.h"
+#include "vault.h"
 
-#define MINT_SIZE 82
-#define EXTENSIONS_AT 166
-#define TRANSFER_FEE_CONFIG 1
 #define METADATA_POINTER 18
 #define TOKEN_METADATA 19
 #define FEE_BPS_MOST 500
 
-INLINE u16 read16(const u8 *at) { return (u16)(at[0] | at[1] << 8); }
-
-/* The withheld fees are the sale's to collect; the rate is fixed. */
+/* The withheld fees are the sale's to collect; the rate is fixed, now and in every epoch to come. */
 INLINE u8 fee_config_allowed(const u8 *at, u16 size, const u8 *sale) {
-    return size == 108 && is_zero(at) && same(at + 32, sale) && read16(at + 88) <= FEE_BPS_MOST &&
-           read16(at + 106) <= FEE_BPS_MOST;
+    return size == FEE_CONFIG_SIZE && is_zero(at) && same(at + 32, sale) && read16(at + FEE_BPS_AT) <= FEE_BPS_MOST &&
+           read16(at + FEE_BPS_AT) == read16(at + FEE_NEXT_BPS_AT) &&
+           read64(at + FEE_MOST_AT) == read64(at + FEE_NEXT_MOST_AT);
 }
 
 /* Token-2022 extensions behind the mint: only those named here; each with its authority gone. */
@@ -38,7 +35,7 @@ OWN_FRAME u64 check_extensions(const Account *mint, const u8 *sale) {
 }
 
 OWN_FRAME u64 check_mint(const Account *mint, const u8 *token_program, const u8 *sale, u64 supply, u8 decimals) {
-    NEED(same(token_program, TOKEN_PROGRAM) || same(token_program, TOKEN_2022_PROGRAM), WRONG_ADDRESS);
+    NEED(is_token_program(token_program), WRONG_ADDRESS);
     NEED(same(mint->owner, token_program), WRONG_OWNER);
     NEED(mint->size >= MINT_SIZE && mint->size != TOKEN_ACCOUNT_SIZE && mint->data[45] == 1, WRONG_MINT);
     NEED(!*(const u32 *)mint->data && !(mint->data[46] | mint->data[47]), WRONG_MINT); /* mint and freeze authority */

@@ -1,7 +1,8 @@
 /* register_referral: one upline per wallet, for ever. */
 #ifndef REFERRAL_H
 #define REFERRAL_H
-#include "invoke.h"
+#include "../shared/system.h"
+#include "state.h"
 
 enum { F_USER, F_REFERRAL, F_REFERRER, F_SYSTEM };
 
@@ -24,13 +25,15 @@ OWN_FRAME u64 register_referral(const Call *call, const u8 *at, u64 size) {
     u8 bump, alone = is_zero(a[F_REFERRER].key);
     Bytes seeds[3] = {{(const u8 *)"referral", 8}, {a[F_USER].key, 32}, {&bump, 1}};
     Signer signer = {seeds, 3};
+    Signers by = {&signer, 1};
+    Opening opening = {F_USER, F_REFERRAL, REFERRAL_SIZE, call->program};
     (void)at;
     NEED(size == 0, BAD_DATA);
     NEED(a[F_USER].signer, NOT_SIGNER);
     NEED(!same(a[F_REFERRAL].owner, call->program), ALREADY_REGISTERED);
     if (!alone) TRY(check_ours(call, F_REFERRER, IS_REFERRAL, REFERRAL_SIZE));
     TRY(check_derived(call, F_REFERRAL, seeds, 2, &bump));
-    TRY(open_account(call, F_USER, F_REFERRAL, REFERRAL_SIZE, &signer));
+    TRY(open_account(call, &opening, &by));
     Referral *referral = (Referral *)a[F_REFERRAL].data;
     referral->tag = IS_REFERRAL;
     copy_key(referral->user, a[F_USER].key);

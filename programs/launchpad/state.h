@@ -1,20 +1,10 @@
 /* The accounts this program keeps: borsh and C agree because nothing needs padding (asserted against idl.json). */
 #ifndef STATE_H
 #define STATE_H
-#include "curve.h"
-#include "entry.h"
 #include "interface.h"
-#include "known.h"
 
-#define NEED(condition, code) \
-    do {                      \
-        if (!(condition)) return code; \
-    } while (0)
-#define TRY(call)                   \
-    do {                            \
-        u64 failed_ = (call);       \
-        if (failed_) return failed_; \
-    } while (0)
+#include "../shared/checks.h"
+#include "curve.h"
 
 #define LEVELS 5
 #define BPS 10000ULL
@@ -40,13 +30,18 @@ typedef struct {
     u64 tag;
     u8 mint[32], vault[32], creator[32], platform[32], token_program[32];
     u8 marketing[32], treasury[32], rewards[32]; /* who is paid the tax, and nobody else */
+    u8 other_owner[32];                              /* whose other_supply is */
+    u8 pool_program[32], amm_config[32];             /* where it graduates to */
     TERMS
-    u8 status, latched, bump, reserved[7];
-    u64 sold, raised; /* raised = C(sold) until refunds begin */
+    u8 status, latched, bump, reclaimed, reserved[6];
+    u64 sold, raised; /* raised = C(sold) until refunds begin; 0 once graduated */
     u64 held;         /* bought, still in the vault */
     u64 tax_held;     /* the next five together: owed, and not to be paid before the latch */
     u64 marketing_due, treasury_due, burn_due, rewards_due, referral_due;
     u64 rent, tax_total;
+    u64 burned;                         /* of the tokens sold: bought with the tax, and gone */
+    u64 other_due;                      /* of other_supply, from graduation on */
+    u64 pooled_lamports, pooled_tokens; /* what the pool received; 0: none was possible */
 } Sale;
 _Static_assert(sizeof(Sale) == SALE_SIZE, "Sale is not what idl.json says");
 
@@ -67,43 +62,36 @@ typedef struct {
 } Referral;
 _Static_assert(sizeof(Referral) == REFERRAL_SIZE, "Referral is not what idl.json says");
 
-INLINE u8 same(const u8 *a, const u8 *b) {
-    return read64(a) == read64(b) && read64(a + 8) == read64(b + 8) && read64(a + 16) == read64(b + 16) &&
-           read64(a + 24) == read64(b + 24);
-}
-
-INLINE u8 is_zero(const u8 *key) { return same(key, SYSTEM_PROGRAM); }
-
-INLINE void copy_key(u8 *to, const u8 *from) { sol_memcpy_(to, from, 32); }
-
-/* An account of ours: owner, size and tag. Anybody else's bytes are refused here. */
-OWN_FRAME u64 check_ours(const Call *call, u64 index, u64 tag, u64 size) {
-    const Account *a = &call->account[index];
-    NEED(same(a->owner, call->program), WRONG_OWNER);
-    NEED(a->size == size && read64(a->data) == tag, WRONG_KIND);
-    NEED(a->writable, NOT_WRITABLE);
-    return 0;
-}
+typedef struct {
+    u64 tag;
+    u8 sale[32], beneficiary[32];
+    u64 lamports, tokens; /* in all; the lamports stand here, the tokens in the sale's vault */
+    u64 claimed_lamports, claimed_tokens;
+    i64 starts_at;
+    u64 cliff_seconds, vest_seconds;
+} Vesting;
+_Static_assert(sizeof(Vesting) == VESTING_SIZE, "Vesting is not what idl.json says");
 
 INLINE u64 check_sale(const Call *call, u64 index) { return check_ours(call, index, IS_SALE, SALE_SIZE); }
 
 INLINE Sale *sale_at(const Call *call, u64 index) { return (Sale *)call->account[index].data; }
 
+INLINE Curve curve_of(const Sale *sale) {
+    return (Curve){sale->start_price, sale->target_price, sale->sale_supply, sale->shape, sale->decimals};
+}
+
+/* The vault and what moves tokens out of it are the ones the sale stored. */
+INLINE u64 check_vault_of(const Call *call, u64 sale_index, u64 mint, u64 vault, u64 program) {
+    const Account *a = call->account;
+    const Sale *sale = (const Sale *)a[sale_index].data;
+    NEED(same(a[mint].key, sale->mint) && same(a[vault].key, sale->vault), WRONG_ADDRESS);
+    return same(a[program].key, sale->token_program) ? 0 : WRONG_ADDRESS;
+}
+
 /* Balances are never believed, only required: what is there above this is nobody's. */
 INLINE u64 check_solvent(const Account *account) {
     const Sale *sale = (const Sale *)account->data;
     return *account->lamports >= sale->rent + sale->raised + sale->tax_held ? 0 : INSOLVENT;
-}
-
-INLINE i64 now(void) {
-    u64 clock[5];
-    sol_get_clock_sysvar(clock);
-    return (i64)clock[4];
-}
-
-INLINE void tell(const void *event, u64 size) {
-    Bytes part = {event, size};
-    sol_log_data(&part, 1);
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* buy and sell: exact tokens, a limit on lamports with the tax in it. */
 #ifndef TRADE_H
 #define TRADE_H
-#include "invoke.h"
 #include "tax.h"
+#include "vault.h"
 
 enum { T_TRADER, T_SALE, T_MINT, T_VAULT, T_POSITION, T_REFERRAL, T_TOKENS, T_TOKEN_PROGRAM, T_SYSTEM };
 
@@ -14,18 +14,20 @@ typedef struct {
     u8 is_buy, latched, closed;
 } Traded;
 
+INLINE u64 check_open(const Sale *sale, i64 time) {
+    NEED(sale->status == ACTIVE, NOT_ACTIVE);
+    NEED(time >= sale->starts_at, NOT_STARTED);
+    return time < sale->ends_at ? 0 : ENDED;
+}
+
 /* The sale, and that mint, vault and token program are the ones it stored. */
 INLINE u64 check_market(const Call *call, i64 time) {
     const Account *a = call->account;
     TRY(check_sale(call, T_SALE));
     const Sale *sale = sale_at(call, T_SALE);
     NEED(a[T_TRADER].signer, NOT_SIGNER);
-    NEED(same(a[T_MINT].key, sale->mint) && same(a[T_VAULT].key, sale->vault), WRONG_ADDRESS);
-    NEED(same(a[T_TOKEN_PROGRAM].key, sale->token_program), WRONG_ADDRESS);
-    NEED(sale->status == ACTIVE, NOT_ACTIVE);
-    NEED(time >= sale->starts_at, NOT_STARTED);
-    NEED(time < sale->ends_at, ENDED);
-    return 0;
+    TRY(check_vault_of(call, T_SALE, T_MINT, T_VAULT, T_TOKEN_PROGRAM));
+    return check_open(sale, time);
 }
 
 /* The trader's position, made when it is missing. */
@@ -35,13 +37,15 @@ OWN_FRAME u64 open_position(const Call *call) {
     u8 bump;
     Bytes seeds[4] = {{(const u8 *)"position", 8}, {a[T_SALE].key, 32}, {a[T_TRADER].key, 32}, {&bump, 1}};
     Signer signer = {seeds, 4};
+    Signers by = {&signer, 1};
+    Opening opening = {T_TRADER, T_POSITION, POSITION_SIZE, call->program};
     if (same(a[T_POSITION].owner, call->program)) {
         TRY(check_ours(call, T_POSITION, IS_POSITION, POSITION_SIZE));
         NEED(same(position->sale, a[T_SALE].key) && same(position->buyer, a[T_TRADER].key), WRONG_ADDRESS);
         return 0;
     }
     TRY(check_derived(call, T_POSITION, seeds, 3, &bump));
-    TRY(open_account(call, T_TRADER, T_POSITION, POSITION_SIZE, &signer));
+    TRY(open_account(call, &opening, &by));
     position->tag = IS_POSITION;
     copy_key(position->sale, a[T_SALE].key);
     copy_key(position->buyer, a[T_TRADER].key);
@@ -80,10 +84,6 @@ INLINE void book(const Call *call, Traded *event, const Referral *chain) {
     tell(event, TRADED_EVENT_SIZE);
 }
 
-INLINE Curve curve_of(const Sale *sale) {
-    return (Curve){sale->start_price, sale->target_price, sale->sale_supply, sale->shape, sale->decimals};
-}
-
 /* Before the latch the tokens stay in the vault, and what was paid stands in the position until then. */
 OWN_FRAME u64 deliver(const Call *call, const Traded *event) {
     Sale *sale = sale_at(call, T_SALE);
@@ -117,7 +117,7 @@ OWN_FRAME u64 buy(const Call *call, const u8 *at, u64 size) {
     event.value = raised - sale->raised;
     event.tax = tax_of(event.value, sale->tax_bps);
     NEED(event.value + event.tax <= read64(at + 8), TOO_DEAR);
-    TRY(pay_in(call, T_TRADER, T_SALE, event.value + event.tax));
+    TRY(pay_in(call, T_TRADER, T_SALE, event.value + event.tax, &NOBODY));
     TRY(deliver(call, &event));
     sale->sold += event.tokens;
     sale->raised = raised;
@@ -133,9 +133,9 @@ OWN_FRAME u64 take_back(const Call *call, const Sale *sale, u64 amount, u64 *rec
     const Account *vault = &call->account[T_VAULT];
     u64 before = token_amount(vault);
     NEED(!same(call->account[T_TOKENS].key, sale->vault), SAME_ACCOUNT);
-    TRY(move_tokens(call, &route, amount, sale->decimals, 0));
+    TRY(move_tokens(call, &route, amount, sale->decimals, &NOBODY));
     *received = token_amount(vault) - before;
-    NEED(*received && *received <= amount && *received <= sale->sold - sale->held, NOT_MEASURED);
+    NEED(*received && *received <= amount && *received <= sale->sold - sale->held - sale->burned, NOT_MEASURED);
     return 0;
 }
 

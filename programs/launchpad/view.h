@@ -1,8 +1,8 @@
 /* view_curve: C(s) and the price for many cases in one call. Changes nothing; clients and tests ask the program itself. */
 #ifndef VIEW_H
 #define VIEW_H
+#include "../shared/entry.h"
 #include "curve.h"
-#include "entry.h"
 #include "interface.h"
 
 #define CASES_MOST 32

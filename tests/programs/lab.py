@@ -1,118 +1,24 @@
-"""A ledger with the real token programs and our launch program in it: LiteSVM, one sale, some wallets."""
+"""One sale with its mint, vault and wallets, on a ledger with the real token programs."""
 
 from __future__ import annotations
 
-import base64
 import struct
 from typing import Any
 
 from solders.account import Account
-from solders.compute_budget import set_compute_unit_limit
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
-from solders.litesvm import LiteSVM
-from solders.message import MessageV0
 from solders.pubkey import Pubkey
 from solders.system_program import CreateAccountParams, create_account
-from solders.transaction import VersionedTransaction
-from solders.transaction_metadata import FailedTransactionMetadata, TransactionMetadata
+from solders.transaction_metadata import TransactionMetadata
 
 from domain.launchpad import curves
 from domain.launchpad.curves import Curve, Shape
-from programs import build
-from tests.programs.interface import ERRORS, call_data, instruction, read_account, read_event
+from tests.programs.interface import LAUNCHPAD
+from tests.programs.ledger import AMM_CONFIG, MILLION, POOL_PROGRAM, SOL, START, SYSTEM, TOKEN, Ledger, call, find
 
-SOL = 10**9
-TOKEN = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022 = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
-SYSTEM = Pubkey.default()
-PROGRAM = Pubkey.from_string("HFLaunch11111111111111111111111111111111111")
-START = 1_800_000_000
-FEE_BPS = 100
-MILLION = 10**6 * 10**6
-
-Failure = str
-"""The name of the program's error, or the runtime's words."""
-
-
-class Refused(AssertionError):
-    """A transaction failed: `.args[0]` is the Failure."""
-
-
-class Ledger:
-    """Sends instructions; every transaction on a blockhash of its own."""
-
-    def __init__(self) -> None:
-        self.svm, self._made = LiteSVM(), 0
-        self.svm.add_program_from_file(PROGRAM, build.HERE / "launchpad" / "launchpad.so")
-        self.payer = self.wallet(10_000 * SOL)
-        self.set_time(START)
-
-    def keys(self) -> Keypair:
-        """The same in every run: addresses decide how long finding a derived one takes."""
-        self._made += 1
-        return Keypair.from_seed(self._made.to_bytes(32, "big"))
-
-    def wallet(self, lamports: int = 1_000 * SOL) -> Keypair:
-        keys = self.keys()
-        self.svm.airdrop(keys.pubkey(), lamports)
-        return keys
-
-    def set_time(self, seconds: int) -> None:
-        clock = self.svm.get_clock()
-        clock.unix_timestamp = seconds
-        self.svm.set_clock(clock)
-
-    def send(self, *instructions: Instruction, signers: list[Keypair] | None = None) -> TransactionMetadata:
-        """What the transaction did.
-
-        Raises: Refused.
-        """
-        self.svm.expire_blockhash()
-        every = [set_compute_unit_limit(1_400_000), *instructions]
-        message = MessageV0.try_compile(self.payer.pubkey(), every, [], self.svm.latest_blockhash())
-        keys = {key.pubkey(): key for key in [self.payer, *(signers or [])]}
-        needed = message.account_keys[: message.header.num_required_signatures]
-        result = self.svm.send_transaction(VersionedTransaction(message, [keys[key] for key in needed]))
-        if isinstance(result, FailedTransactionMetadata):
-            raise Refused(_reason(result))
-        return result
-
-    def lamports(self, key: Pubkey) -> int:
-        return self.svm.get_balance(key) or 0
-
-    def data(self, key: Pubkey) -> bytes:
-        account = self.svm.get_account(key)
-        return bytes(account.data) if account else b""
-
-    def tokens(self, account: Pubkey) -> int:
-        return int(struct.unpack_from("<Q", self.data(account), 64)[0])
-
-
-def _reason(result: FailedTransactionMetadata) -> Failure:
-    error = getattr(result.err(), "err", result.err())
-    code = getattr(error, "code", None)
-    return ERRORS.get(code, str(code)) if isinstance(code, int) else f"{error} {result.meta().logs()[-2:]}"
-
-
-def call(name: str, accounts: dict[str, Pubkey], *arguments: Any, unsigned: tuple[str, ...] = ()) -> Instruction:
-    """An instruction with the flags its IDL gives; names in `unsigned` do not sign."""
-    metas = [
-        AccountMeta(accounts[a["name"]], a["isSigner"] and a["name"] not in unsigned, a["isMut"])
-        for a in instruction(name)["accounts"]
-    ]
-    return Instruction(PROGRAM, call_data(name, *arguments), metas)
-
-
-def find(*seeds: bytes | Pubkey) -> Pubkey:
-    return Pubkey.find_program_address([bytes(seed) for seed in seeds], PROGRAM)[0]
-
-
-def events(done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
-    prefix = "Program data: "
-    return [read_event(base64.b64decode(line[len(prefix) :])) for line in done.logs() if line.startswith(prefix)]
-
-
+DUE = ("marketing", "treasury", "burn", "rewards", "referral")
+"""Whom the tax is owed to."""
 PLAIN = {
     "startPrice": 100 * SOL,
     "targetPrice": 300 * SOL,
@@ -145,7 +51,7 @@ class Sale:
 
     def __init__(self, ledger: Ledger, token_program: Pubkey = TOKEN, fee_bps: int = 0, **change: Any) -> None:
         self.ledger, self.token_program = ledger, token_program
-        self.creator, self.platform = ledger.wallet(), ledger.wallet()
+        self.creator, self.platform, self.other = ledger.wallet(), ledger.wallet(), ledger.wallet(SOL)
         self.mint, self.vault = ledger.keys(), ledger.keys()
         self.recipients = {name: ledger.wallet(SOL).pubkey() for name in ("marketing", "treasury", "rewards")}
         self.terms: dict[str, Any] = {**PLAIN, **change}
@@ -217,6 +123,9 @@ class Sale:
             "vault": self.vault.pubkey(),
             "tokenProgram": self.token_program,
             "systemProgram": SYSTEM,
+            "otherOwner": self.other.pubkey(),
+            "poolProgram": POOL_PROGRAM,
+            "ammConfig": AMM_CONFIG,
             **self.recipients,
         }
         if trader is not None:
@@ -258,18 +167,25 @@ class Sale:
     # what stands there
 
     def state(self) -> dict[str, Any]:
-        return read_account("Sale", self.ledger.data(self.key))
+        return LAUNCHPAD.read_account("Sale", self.ledger.data(self.key))
 
     def position(self, who: Pubkey) -> dict[str, Any] | None:
         raw = self.ledger.data(find(b"position", self.key, who))
-        return read_account("Position", raw) if raw else None
+        return LAUNCHPAD.read_account("Position", raw) if raw else None
+
+    def check_graduated(self) -> dict[str, Any]:
+        """The same of a graduated sale: all that is left is the tax, and tokens somebody is owed."""
+        now = self.state()
+        assert (now["status"], now["raised"]) == (2, 0)
+        assert now["taxHeld"] == sum(now[f"{part}Due"] for part in DUE)
+        assert self.ledger.lamports(self.key) >= now["rent"] + now["taxHeld"]
+        return now
 
     def check(self) -> dict[str, Any]:
         """The invariants that hold after every transaction of a sale nobody refunded."""
         now = self.state()
         assert now["raised"] == curves.reserve(self.curve, now["sold"])
-        owed = [now[f"{part}Due"] for part in ("marketing", "treasury", "burn", "rewards", "referral")]
-        assert now["taxHeld"] == sum(owed)
+        assert now["taxHeld"] == sum(now[f"{part}Due"] for part in DUE)
         assert self.ledger.lamports(self.key) >= now["rent"] + now["raised"] + now["taxHeld"]
         assert self.ledger.tokens(self.vault.pubkey()) >= self.supply - now["sold"] + now["held"]
         return now
@@ -283,9 +199,9 @@ def opened(token_program: Pubkey = TOKEN, fee_bps: int = 0, **change: Any) -> Sa
     return sale
 
 
-def latched() -> tuple[Sale, Keypair, Pubkey]:
+def latched(token_program: Pubkey = TOKEN, fee_bps: int = 0) -> tuple[Sale, Keypair, Pubkey]:
     """A sale past its soft cap, a buyer and his tokens."""
-    sale = opened()
+    sale = opened(token_program, fee_bps)
     buyer = sale.ledger.wallet()
     sale.buy(buyer, 150 * MILLION)
     into = sale.new_account(buyer.pubkey())

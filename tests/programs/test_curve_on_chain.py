@@ -10,8 +10,9 @@ from solders.instruction import Instruction
 
 from domain.launchpad import curves
 from domain.launchpad.curves import PRICE_LEAST, PRICE_MOST, RATIO_MOST, U64, Curve, Shape
-from tests.programs.interface import call_data
-from tests.programs.lab import PLAIN, PROGRAM, Ledger, Refused, curve_of
+from tests.programs.interface import LAUNCHPAD
+from tests.programs.lab import PLAIN, curve_of
+from tests.programs.ledger import PROGRAM, Ledger, Refused
 
 CASES_PER_CALL = 24
 C_LIMIT, TRADE_LIMIT = 40_000, 120_000
@@ -43,7 +44,7 @@ def view(ledger: Ledger, cases: list[tuple[Curve, int]]) -> tuple[list[tuple[int
         }
         for curve, sold in cases
     ]
-    done = ledger.send(Instruction(PROGRAM, call_data("viewCurve", rows), []))
+    done = ledger.send(Instruction(PROGRAM, LAUNCHPAD.call_data("viewCurve", rows), []))
     answer = bytes(done.return_data().data).ljust(16 * len(cases), b"\0")
     return list(struct.iter_unpack("<QQ", answer)), done.compute_units_consumed()
 

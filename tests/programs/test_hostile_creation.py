@@ -12,22 +12,8 @@ from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from tests.programs.lab import (
-    FEE_BPS,
-    MILLION,
-    SOL,
-    START,
-    SYSTEM,
-    TOKEN,
-    TOKEN_2022,
-    Ledger,
-    Refused,
-    Sale,
-    call,
-    copied,
-    find,
-    opened,
-)
+from tests.programs.lab import Sale, copied, opened
+from tests.programs.ledger import FEE_BPS, MILLION, SOL, START, SYSTEM, TOKEN, TOKEN_2022, Ledger, Refused, call, find
 
 
 @pytest.mark.parametrize("missing", ["creator", "platform"])
@@ -121,6 +107,8 @@ def test_a_vault_with_a_delegate_a_closer_or_frozen_is_refused(offset: int, valu
         ({"vestSeconds": 2**63}, "badTerms"),
         ({"teamSupply": 201_000_000 * 10**6, "otherSupply": 149_000_000 * 10**6}, "badTerms"),
         ({"teamSupply": 2**64 - 1}, "badTerms"),
+        ({"teamSupply": 0, "liquiditySupply": 2**64 - 1}, "badTerms"),
+        ({"startsAt": START + 86_400}, "badTerms"),
         ({"otherSupply": 1}, "wrongMint"),
         ({"decimals": 7}, "wrongMint"),
         ({"shape": 3}, "badCurve"),

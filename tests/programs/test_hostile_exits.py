@@ -12,22 +12,9 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from tests.programs.interface import call_data
-from tests.programs.lab import (
-    MILLION,
-    PROGRAM,
-    SOL,
-    START,
-    SYSTEM,
-    Ledger,
-    Refused,
-    Sale,
-    call,
-    copied,
-    find,
-    latched,
-    opened,
-)
+from tests.programs.interface import LAUNCHPAD
+from tests.programs.lab import Sale, copied, latched, opened
+from tests.programs.ledger import MILLION, PROGRAM, SOL, START, SYSTEM, Ledger, Refused, call, find
 
 
 def test_claims_go_to_the_recorded_buyer_once() -> None:
@@ -114,9 +101,9 @@ def test_missing_and_extra_accounts_are_refused(name: str) -> None:
 
 
 def test_a_flood_of_accounts_is_refused() -> None:
-    metas = [AccountMeta(Pubkey.new_unique(), False, False) for _ in range(17)]
+    metas = [AccountMeta(Pubkey.new_unique(), False, False) for _ in range(25)]
     with pytest.raises(Refused, match="badAccounts"):
-        Ledger().send(Instruction(PROGRAM, call_data("cancelSale"), metas))
+        Ledger().send(Instruction(PROGRAM, LAUNCHPAD.call_data("cancelSale"), metas))
 
 
 def test_read_only_accounts_are_refused_by_name() -> None:

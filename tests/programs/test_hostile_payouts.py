@@ -7,7 +7,8 @@ from solders.account import Account
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
-from tests.programs.lab import FEE_BPS, MILLION, SOL, START, TOKEN, TOKEN_2022, Refused, call, copied, find, opened
+from tests.programs.lab import copied, opened
+from tests.programs.ledger import FEE_BPS, MILLION, SOL, START, TOKEN, TOKEN_2022, Refused, call, find
 from tests.programs.test_payouts import chained, settle_step
 
 

@@ -10,7 +10,8 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from domain.launchpad import curves
-from tests.programs.lab import MILLION, START, Refused, Sale, call, copied, find, latched, opened
+from tests.programs.lab import Sale, copied, latched, opened
+from tests.programs.ledger import MILLION, START, Refused, call, find
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from solders.pubkey import Pubkey
 from solders.transaction_metadata import TransactionMetadata
 
 from domain.launchpad import trade_tax
-from tests.programs.interface import read_account
-from tests.programs.lab import MILLION, SYSTEM, Refused, Sale, call, find, opened
+from tests.programs.interface import LAUNCHPAD
+from tests.programs.lab import Sale, opened
+from tests.programs.ledger import MILLION, SYSTEM, Refused, call, find
 
 
 def chained(levels: int) -> tuple[Sale, list[Keypair]]:
@@ -39,7 +40,7 @@ def claim_referral(sale: Sale, who: Keypair, of: Pubkey | None = None) -> Transa
 
 
 def referral(sale: Sale, who: Keypair) -> dict[str, Any]:
-    return read_account("Referral", sale.ledger.data(find(b"referral", who.pubkey())))
+    return LAUNCHPAD.read_account("Referral", sale.ledger.data(find(b"referral", who.pubkey())))
 
 
 @pytest.mark.parametrize("levels", [1, 3, 5, 7])

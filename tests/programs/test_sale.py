@@ -6,7 +6,8 @@ import pytest
 
 from domain.launchpad import curves
 from domain.launchpad.curves import Shape
-from tests.programs.lab import FEE_BPS, MILLION, SOL, START, TOKEN, TOKEN_2022, Refused, call, events, find, opened
+from tests.programs.lab import opened
+from tests.programs.ledger import FEE_BPS, MILLION, SOL, START, TOKEN, TOKEN_2022, Refused, call, events, find
 
 
 def tax_of(value: int) -> int:

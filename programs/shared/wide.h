@@ -4,7 +4,7 @@
 #include "solana.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define OWN_FRAME static __attribute__((noinline))
+#define OWN_FRAME static __attribute__((noinline, unused)) /* unused: headers serve several programs */
 
 typedef struct {
     u64 lo, hi;
