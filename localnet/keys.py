@@ -8,8 +8,9 @@ faucet is no part of the product and has a random key of its own.
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from localnet.files import read_json, write_json
@@ -29,6 +30,8 @@ class StackSecrets:
     cold_wallet_address: str
     faucet_address: str
     faucet_private_key: str
+    solana_platform_address: str
+    solana_platform_keypair: str
     session_secret: str
     backup_key: str
     admin_api_key: str
@@ -37,9 +40,10 @@ class StackSecrets:
 def load_or_create(path: Path) -> StackSecrets:
     """The secrets of this data directory, made at the first call."""
     known = read_json(path)
-    if known is not None:
+    if known is not None and all(field.name in known for field in fields(StackSecrets)):
         return StackSecrets(**{field.name: str(known[field.name]) for field in fields(StackSecrets)})
-    made = _create()
+    # a directory of an older version keeps what it has
+    made = replace(_create(), **{name: str(value) for name, value in (known or {}).items()})
     write_json(path, asdict(made), durable=True)
     return made
 
@@ -65,6 +69,7 @@ def address_of(private_key: str) -> str:
 
 def _create() -> StackSecrets:
     from bip32 import BIP32  # type: ignore[import-untyped]
+    from solders.keypair import Keypair
 
     seed = secrets.token_bytes(32)
     root = BIP32.from_seed(seed)
@@ -72,6 +77,7 @@ def _create() -> StackSecrets:
     def key(path: str) -> str:
         return "0x" + bytes(root.get_privkey_from_path(path)).hex()
 
+    platform = Keypair.from_seed(hashlib.sha256(seed + b"solana").digest())
     hot, gas, faucet = key("m/44'/60'/1'/0/0"), key("m/44'/60'/2'/0/0"), "0x" + secrets.token_hex(32)
     return StackSecrets(
         seed=seed.hex(),
@@ -84,6 +90,8 @@ def _create() -> StackSecrets:
         cold_wallet_address=address_of(key("m/44'/60'/3'/0/0")),
         faucet_address=address_of(faucet),
         faucet_private_key=faucet,
+        solana_platform_address=str(platform.pubkey()),
+        solana_platform_keypair=str(platform),
         session_secret=secrets.token_urlsafe(32),
         backup_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         admin_api_key="hf_" + secrets.token_urlsafe(32),

@@ -9,7 +9,8 @@ from typing import Any
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from localnet.svm import base58, tokens
+from domain.shared import base58
+from localnet.svm import tokens
 from localnet.svm.errors import RpcRefusal, invalid
 
 Json = dict[str, Any]

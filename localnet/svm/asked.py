@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 from solders.signature import Signature
 from solders.transaction import VersionedTransaction
 
-from localnet.svm import base58
+from domain.shared import base58
 from localnet.svm.errors import RpcRefusal, invalid
 
 Params = list[Any]

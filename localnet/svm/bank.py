@@ -1,12 +1,14 @@
 """LiteSVM as a bank: runs a transaction, takes its fees as the cluster does, and says what changed.
 
-Added to LiteSVM 0.26: the priority fee, the rent minimum of plain wallets, and durable nonces that advance when the
-transaction fails. Age and signatures of a transaction are the ledger's affair (``ledger.py``).
+Added to LiteSVM 0.26: the priority fee, the rent minimum of plain wallets, accounts that are gone without lamports, and
+durable nonces that advance when the transaction fails. Age and signatures of a transaction are the ledger's affair
+(``ledger.py``).
 """
 
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,6 +26,7 @@ from localnet.svm.wire import Loaded
 
 NO_DEPLOYS_BY_LOADER_V3 = Pubkey.from_string("EmhbpdVtZ2hWRGFWBDjn2i3SJD8Z36z4mpMcZJEnebnP")
 """The one feature that is off: with it the upgradeable loader takes no new program."""
+CLOCK = Pubkey.from_string("SysvarC1ock11111111111111111111111111111111")
 UPGRADEABLE = "BPFLoaderUpgradeab1e11111111111111111111111"
 PROGRAM_BYTES = 36
 
@@ -85,6 +88,14 @@ class Bank:
         clock.unix_timestamp = moment.unix_timestamp
         self.svm.set_clock(clock)
 
+    def clock_at(self, moment: Moment) -> Account:
+        """The clock's account as a node has it in any slot: it goes on also when nothing is sent."""
+        account = self.svm.get_account(CLOCK)
+        assert account is not None
+        start = moment.unix_timestamp - moment.slot % SLOTS_PER_EPOCH * 2 // 5
+        data = struct.pack("<QqQQq", moment.slot, start, moment.epoch, moment.epoch + 1, moment.unix_timestamp)
+        return Account(account.lamports, data, account.owner, account.executable, account.rent_epoch)
+
     def get(self, key: Pubkey) -> Account | None:
         found = self.svm.get_account(key)
         return None if found is None or found.lamports == 0 else found
@@ -122,6 +133,7 @@ class Bank:
                 self._undo(befores, payer, _less(account, fee))
         if err is not None:
             self._advance_nonce(transaction)
+        self._forget_empty(befores)
         return Outcome(
             err, True, fee, meta.compute_units_consumed(), meta.logs(), _inner(meta), _returned(meta),
             self._changes(befores), keys,
@@ -198,6 +210,13 @@ class Bank:
             if self.get(key) != before:
                 self.put(key, before)
         self.put(payer, charged)
+
+    def _forget_empty(self, keys: Iterable[Pubkey]) -> None:
+        """An account without lamports is none after the transaction; LiteSVM would keep its data and owner."""
+        for key in keys:
+            found = self.svm.get_account(key)
+            if found is not None and found.lamports == 0 and (found.data or found.owner != wire.SYSTEM):
+                self.put(key, None)
 
     def _advance_nonce(self, transaction: VersionedTransaction) -> None:
         key = wire.nonce_account(transaction)

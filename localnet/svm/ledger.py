@@ -20,7 +20,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from localnet.svm import genesis, meta, wire
-from localnet.svm.bank import Bank, Outcome
+from localnet.svm.bank import CLOCK, Bank, Outcome
 from localnet.svm.clock import FIRST_SLOT, Anchor, Clock, Moment, height, wall_ms
 from localnet.svm.hashes import KEPT, WINDOW, BlockHashes
 from localnet.svm.store import Row, Store
@@ -180,6 +180,8 @@ class Ledger:
 
     def account(self, key: Pubkey, slot: int) -> Account | None:
         """As it was at the end of `slot`."""
+        if key == CLOCK:
+            return self.bank.clock_at(self.clock.at(slot))
         if slot < self.now().slot:
             before = self.store.before(key, slot)
             if before is not None:

@@ -39,6 +39,7 @@ class SvmProcess:
         """What stands in endpoints.json."""
         return {
             "rpc_urls": list(self.rpc_urls),
+            "ws_url": self.ws_urls[0],
             "ws_urls": list(self.ws_urls),
             "control_urls": [f"{url}/control" for url in self.rpc_urls],
         }

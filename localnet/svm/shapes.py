@@ -7,7 +7,7 @@ from typing import Any
 
 from solders.transaction import VersionedTransaction
 
-from localnet.svm import base58
+from domain.shared import base58
 from localnet.svm.errors import invalid
 from localnet.svm.wire import is_v0, may_write
 

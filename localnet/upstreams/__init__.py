@@ -1,7 +1,8 @@
-"""Local stand-ins for what the product asks on the internet: web search and language models, on one port.
+"""Local stand-ins for what the product asks on the internet: web search, language models, IPFS, on one port.
 
 ``python -m localnet.upstreams --port N --seed S`` serves Serper's wire format (``POST /search``), OpenAI's
-(``POST /v1/chat/completions``) and Hugging Face's (``POST /models/{name}``), and ``/control`` to change their minds.
+(``POST /v1/chat/completions``) and Hugging Face's (``POST /models/{name}``), Kubo's and Pinata's with a gateway
+(``ipfs.py``), and ``/control`` to change their minds. What is pinned is kept in ``--files``, everything else is not.
 """
 
 from localnet.upstreams.process import UpstreamsProcess

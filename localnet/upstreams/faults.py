@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from localnet.evm_faults import Drop, Fault, HttpAnswer, Stall, html, server_error, too_many_requests
+from localnet.evm_faults import Drop, Fault, ForwardThen, HttpAnswer, Stall, html, server_error, too_many_requests
 from localnet.upstreams.minds import INJECTION, answer
 
 HUGE = 3 * 2**20
@@ -39,6 +39,16 @@ class Finds(Fault):
     count: int = 0
 
 
+@dataclass(frozen=True)
+class Renames(Fault):
+    """The pinning node calls a file by another file's CID."""
+
+
+@dataclass(frozen=True)
+class Forgets(Fault):
+    """The pinning node says that it keeps a file, and does not."""
+
+
 def _loading(seconds: float) -> HttpAnswer:
     body = json.dumps({"error": "Model local-analyst is currently loading", "estimated_time": seconds})
     return HttpAnswer(503, body, "application/json")
@@ -66,6 +76,10 @@ FAULTS: dict[str, Callable[[dict[str, Any]], Fault]] = {
     "not_json": lambda asked: html(),
     "odd_shape": lambda asked: _json(200, {"result": "somewhere else"}),
     "huge": lambda asked: HttpAnswer(200, '{"organic": "' + "x" * HUGE + '"}', "application/json"),
+    # the pinning node
+    "renames": lambda asked: Renames(),
+    "forgets": lambda asked: Forgets(),
+    "done_then_drop": lambda asked: ForwardThen(),
     # the search
     "inject": lambda asked: Injects(asked.get("text") or INJECTION),
     "nothing": lambda asked: Finds(0),

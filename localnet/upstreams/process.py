@@ -18,10 +18,12 @@ KEY = "local"
 
 @dataclass
 class UpstreamsProcess:
-    """One process on one port; `search_url` and `llm_url` are what the product is given."""
+    """One process on one port; `search_url`, `llm_url` and `ipfs_url` are what the product is given. `files`: where
+    the pinning node keeps what it pins."""
 
     port: int
     seed: int = 1
+    files: Path | None = None
 
     @property
     def url(self) -> str:
@@ -35,18 +37,35 @@ class UpstreamsProcess:
     def llm_url(self) -> str:
         return f"{self.url}/v1"
 
+    @property
+    def ipfs_url(self) -> str:
+        return self.url
+
     def search_env(self) -> dict[str, str]:
         return {"SERPER_BASE_URL": self.search_url, "SERPER_API_KEY": KEY}
 
     def llm_env(self) -> dict[str, str]:
         return {"OPENAI_BASE_URL": self.llm_url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": MODEL}
 
+    def ipfs_env(self) -> dict[str, str]:
+        return {"IPFS_API": "kubo", "IPFS_API_URL": self.ipfs_url, "IPFS_GATEWAY_URL": f"{self.ipfs_url}/ipfs"}
+
     def child(self, log: Path | None, needs: tuple[str, ...] = ()) -> ChildSpec:
-        """How the supervisor runs it. It keeps nothing: moods and faults are gone after a restart."""
+        """How the supervisor runs it. Moods and faults are gone after a restart, files are not."""
+        files = ("--files", str(self.files)) if self.files is not None else ()
         return ChildSpec(
             name="upstreams",
             group="upstreams",
-            argv=(sys.executable, "-m", "localnet.upstreams", "--port", str(self.port), "--seed", str(self.seed)),
+            argv=(
+                sys.executable,
+                "-m",
+                "localnet.upstreams",
+                "--port",
+                str(self.port),
+                "--seed",
+                str(self.seed),
+                *files,
+            ),
             env={
                 "PATH": os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin")),
                 "TZ": "UTC",

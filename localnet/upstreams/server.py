@@ -2,8 +2,8 @@
 
 Control, all JSON: ``POST /control/moods {"match", "mood": "bullish|bearish|quiet", "delta_percent", "confidence"}``
 sets what is in the air about everything whose name contains ``match`` (``*``: all); the newest match wins.
-``POST /control/faults {"target": "search|llm", "fault", "times": 1|null, "match", "text", "seconds"}`` plans a fault
-of ``faults.FAULTS``. ``DELETE`` of either forgets them. ``GET /control`` shows moods, faults by name, last requests.
+``POST /control/faults {"target": "search|llm|ipfs", "fault", "times": 1|null, "match", "text", "seconds"}`` plans a
+fault of ``faults.FAULTS``. ``DELETE`` of either forgets them. ``GET /control`` shows moods, faults, last requests.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextlib
 import json
 import re
 from collections import Counter, deque
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ from localnet.evm_faults import Drop, Fault, FaultPlan, HttpAnswer, Stall
 from localnet.ports import HOST
 from localnet.upstreams import minds
 from localnet.upstreams.faults import FAULTS, Finds, Injects, Obeys, Says
+from localnet.upstreams.ipfs import Ipfs
 from localnet.upstreams.minds import Mood
 
 KEPT = 200
@@ -32,7 +34,7 @@ DECIMAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?\Z")
 class Upstreams:
     """An HTTP server in the event loop of the caller. ``calls`` counts requests by target, ``requests`` keeps them."""
 
-    def __init__(self, port: int = 0, seed: int = 1) -> None:
+    def __init__(self, port: int = 0, seed: int = 1, directory: Path | None = None) -> None:
         self._port = port
         self._seed = seed
         self._runner: web.AppRunner | None = None
@@ -40,6 +42,7 @@ class Upstreams:
         self.moods: dict[str, Mood] = {}
         self.calls: Counter[str] = Counter()
         self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.ipfs = Ipfs(self._met, directory)
 
     @property
     def url(self) -> str:
@@ -65,6 +68,7 @@ class Upstreams:
                 web.post("/search", self._search),
                 web.post("/v1/chat/completions", self._chat),
                 web.post("/models/{name:.+}", self._generate),
+                *self.ipfs.routes(),
                 web.get("/health", self._health),
                 web.get("/control", self._show),
                 web.post("/control/moods", self._set_mood),
@@ -94,8 +98,8 @@ class Upstreams:
 
     def fail(self, target: str, fault: str, times: int | None = 1, match: str = "", **more: Any) -> None:
         """The next ``times`` calls (None: all) whose text contains ``match`` meet the fault. Raises ValueError."""
-        if target not in ("search", "llm") or fault not in FAULTS:
-            raise ValueError(f"targets are search and llm, faults {', '.join(FAULTS)}")
+        if target not in ("search", "llm", "ipfs") or fault not in FAULTS:
+            raise ValueError(f"targets are search, llm and ipfs, faults {', '.join(FAULTS)}")
         wanted = match.lower()
         self.faults.add(target, FAULTS[fault](more), times, match=lambda said: wanted in str(said[0]).lower())
 

@@ -23,8 +23,8 @@ from solders.system_program import (
 )
 from solders.transaction import VersionedTransaction
 
-from localnet.svm import base58
-from tests.svm_lab import SOL, blockhash, call, pays, refused, send, signed, status, value, wired
+from domain.shared import base58
+from tests.svm_lab import CLOCK, SOL, blockhash, call, pays, refused, send, signed, status, value, wired
 from tests.world.svm import RunningSvm, running_svm
 
 P = {"commitment": "processed"}
@@ -235,3 +235,16 @@ async def test_a_durable_nonce_lives_longer_than_a_blockhash_and_serves_once(svm
     failing = await send(url, signed(payer, [advance, pays(payer, to, 10**6 * SOL)], second))
     assert svm.landed(failing) == {"InstructionError": [1, {"Custom": 1}]}
     assert stored() not in (first, second)
+
+
+async def test_the_clock_goes_on_while_nothing_is_sent(svm: RunningSvm) -> None:
+    async def seconds(commitment: str) -> int:
+        found = await value(svm.urls[0], "getAccountInfo", str(CLOCK), {"commitment": commitment, "encoding": "base64"})
+        return int.from_bytes(base64.b64decode(found["data"][0])[32:40], "little", signed=True)
+
+    before = await seconds("processed")
+    svm.warp(seconds=700)
+    assert await seconds("processed") >= before + 700
+    assert await seconds("finalized") < before + 700, "what is final is some slots old"
+    svm.warp(slots=40)
+    assert await seconds("finalized") >= before + 700

@@ -76,27 +76,68 @@ async def test_control_refuses_what_it_does_not_know(client: httpx.AsyncClient, 
 async def test_keys_are_asked_for_as_the_real_services_do(client: httpx.AsyncClient) -> None:
     assert (await client.post("/search", json={"q": "x"})).status_code == 403
     assert (await client.post("/v1/chat/completions", json={})).status_code == 401
+    assert (await client.get("/data/pinList")).status_code == 401
+
+
+async def test_the_pinning_node_speaks_kubo(client: httpx.AsyncClient) -> None:
+    added = await client.post("/api/v0/add", params={"pin": "false"}, files={"file": ("a.txt", b"hello world")})
+    cid = added.json()["Hash"]
+    assert added.json() == {"Name": "a.txt", "Hash": cid, "Size": "11"}
+    refused = await client.post("/api/v0/pin/ls", params={"arg": cid})
+    assert (refused.status_code, refused.json()["Message"]) == (500, f"path '{cid}' is not pinned")
+    assert (await client.post("/api/v0/pin/add", params={"arg": cid})).json() == {"Pins": [cid]}
+    assert cid in (await client.post("/api/v0/pin/ls")).json()["Keys"]
+    assert (await client.post("/api/v0/cat", params={"arg": cid})).content == b"hello world"
+    assert (await client.post("/api/v0/pin/rm", params={"arg": cid})).json() == {"Pins": [cid]}
+    for path, params in (
+        ("pin/rm", {"arg": cid}),
+        ("pin/add", {"arg": "bafnone"}),
+        ("cat", {"arg": "bafnone"}),
+        ("add", {}),
+    ):
+        assert (await client.post(f"/api/v0/{path}", params=params)).json()["Type"] == "error"
+    assert (await client.get("/ipfs/bafnone")).status_code == 404
 
 
 def test_the_stack_gives_workers_the_local_upstreams(tmp_path: Path) -> None:
-    outside = Outside(frozenset(), PortBook(tmp_path / "ports.json"))
-    assert set(outside.urls) == {"search_url", "llm_url"}
+    outside = Outside(tmp_path, frozenset(), PortBook(tmp_path / "ports.json"))
+    assert set(outside.urls) == {"search_url", "llm_url", "ipfs_url"}
+    assert outside.env["IPFS_API_URL"] == outside.urls["ipfs_url"]
+    assert outside.public == {"IPFS_GATEWAY_URL": f"{outside.urls['ipfs_url']}/ipfs"}
     assert outside.env["OPENAI_BASE_URL"] == outside.urls["llm_url"]
     assert outside.env["SERPER_BASE_URL"] == outside.urls["search_url"]
 
 
 def test_a_part_left_out_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERPER_API_KEY", "OPENAI_BASE_URL", "HUGGINGFACE_API_KEY"):
+    for name in ("SERPER_API_KEY", "OPENAI_BASE_URL", "HUGGINGFACE_API_KEY", "IPFS_API_URL"):
         monkeypatch.delenv(name, raising=False)
     ports = PortBook(tmp_path / "ports.json")
     with pytest.raises(Misuse, match="--without search needs SERPER_API_KEY"):
-        Outside(frozenset({"search"}), ports)
+        Outside(tmp_path, frozenset({"search"}), ports)
     with pytest.raises(Misuse, match="OPENAI_BASE_URL or HUGGINGFACE_API_KEY"):
-        Outside(frozenset({"llm"}), ports)
+        Outside(tmp_path, frozenset({"llm"}), ports)
+    with pytest.raises(Misuse, match="--without ipfs needs IPFS_API_URL"):
+        Outside(tmp_path, frozenset({"ipfs"}), ports)
     (tmp_path / "key").write_text("from-a-file\n")
     monkeypatch.setenv("SERPER_API_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
-    one = Outside(frozenset({"search"}), ports)
-    assert (set(one.urls), one.env["SERPER_API_KEY"]) == ({"llm_url"}, "from-a-file")
-    both = Outside(frozenset({"search", "llm"}), ports)
-    assert (both.process, both.urls, both.env["OPENAI_BASE_URL"]) == (None, {}, "https://models.example/v1")
+    monkeypatch.setenv("IPFS_API_URL", "https://ipfs.example")
+    one = Outside(tmp_path, frozenset({"search"}), ports)
+    assert (set(one.urls), one.env["SERPER_API_KEY"]) == ({"llm_url", "ipfs_url"}, "from-a-file")
+    none = Outside(tmp_path, frozenset({"search", "llm", "ipfs"}), ports)
+    assert (none.process, none.urls, none.env["OPENAI_BASE_URL"]) == (None, {}, "https://models.example/v1")
+    assert (none.env["IPFS_API_URL"], none.public) == ("https://ipfs.example", {})
+
+
+async def test_what_is_pinned_survives_a_killed_node(tmp_path: Path) -> None:
+    process = UpstreamsProcess(free_port(), files=tmp_path / "ipfs")
+    running = Solo(process.child(tmp_path / "log"))
+    await running.start()
+    async with httpx.AsyncClient(base_url=process.url, timeout=5) as client:
+        added = await client.post("/api/v0/add", files={"file": ("a", bytes(700_000))})
+        await running.kill()
+        await running.start()
+        cid = added.json()["Hash"]
+        assert cid in (await client.post("/api/v0/pin/ls", params={"arg": cid})).json()["Keys"]
+        assert (await client.get(f"/ipfs/{cid}")).content == bytes(700_000)
+    await running.stop()
