@@ -14,8 +14,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH=/opt/venv/bin:$PATH
 RUN python -m venv /opt/venv
 WORKDIR /app
 # Dependencies first: this layer changes only with the lock. Hashes and wheels only, so nothing is compiled or swapped.
+# --no-deps: the lock is whole, and some Solana packages ask for older ones than they need (pyproject.toml, tool.uv).
 COPY requirements.lock ./
-RUN pip install --require-hashes --only-binary=:all: -r requirements.lock
+RUN pip install --require-hashes --no-deps --only-binary=:all: -r requirements.lock
 COPY . .
 # The build backend comes hash-locked too (it stands in the development lock). Editable, because templates, migrations
 # and contracts are read from the tree. pip and the backend then go: nothing installs packages at run time.

@@ -1,4 +1,4 @@
-"""JSON over HTTP to a paid upstream: one request per call, bounded in time and size, keys never in a message.
+"""HTTP to a paid upstream: one request per call, bounded in time and size, keys never in a message.
 
 Retrying is the workflow's. What passes (no answer, 429, 5xx) is Unavailable, what does not (another 4xx: key, quota,
 malformed) Rejected `upstream_refused`, and an answer of unknown shape Quarantined.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Collection
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx
 from pydantic_core import from_json
@@ -26,6 +27,11 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 BODY_MAX: Final = 1 << 20
 PAYLOAD_MAX: Final = 8_192
 WAIT_MAX_S: Final = 60
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
 
 
 class Upstream:
@@ -70,37 +76,50 @@ class Upstream:
 
         Raises: Unavailable with this upstream's code, Rejected upstream_refused, Quarantined.
         """
+        return self.parsed(await self.call("POST", json=content))
+
+    async def call(self, method: str, path: str = "", *, understood: Collection[int] = (), **asked: Any) -> Answer:
+        """One request to the address and `path`; `asked` is httpx's: json, params, files.
+
+        Args:   understood  statuses whose meaning the caller knows, beside success.
+        Raises: Unavailable with this upstream's code, Rejected upstream_refused.
+        """
         async with self._circuit.guard():
             if not await self._limit.take(at_most_s=self._timeout_s):
-                raise self._away("our own limit of calls a second is used up")
-            status, headers, body = await self._exchange(content)
-            self._check(status, headers, body)
+                raise self.away("our own limit of calls a second is used up")
+            status, headers, body = await self._exchange(method, path, asked)
+            if status not in understood:
+                self._check(status, headers, body)
+        return Answer(status, body)
+
+    def parsed(self, answer: Answer) -> Any:
+        """The JSON of an answer. Raises: Quarantined."""
         try:
-            return from_json(body, allow_inf_nan=False)
+            return from_json(answer.body, allow_inf_nan=False)
         except ValueError as failure:
-            raise self.odd("body", "not JSON", body.decode("utf-8", "replace")) from failure
+            raise self.odd("body", "not JSON", answer.body.decode("utf-8", "replace")) from failure
 
     def odd(self, kind: str, reason: str, payload: Any) -> Quarantined:
         """An answer we do not understand, for the quarantine table."""
         text = repr(payload)
         return Quarantined(self.name, kind, reason, payload if len(text) <= PAYLOAD_MAX else text[:PAYLOAD_MAX])
 
-    async def _exchange(self, content: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+    async def _exchange(self, method: str, path: str, asked: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
-                self._client.stream("POST", self._url, json=content) as response,
+                self._client.stream(method, f"{self._url}{path}", **asked) as response,
             ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > BODY_MAX:
-                        raise self._away(f"sent more than {BODY_MAX} bytes")
+                        raise self.away(f"sent more than {BODY_MAX} bytes")
                 return response.status_code, response.headers, bytes(body)
         except (TimeoutError, httpx.TimeoutException) as failure:
-            raise self._away(f"no answer within {self._timeout_s:g} s", timeout=True) from failure
+            raise self.away(f"no answer within {self._timeout_s:g} s", timeout=True) from failure
         except (httpx.RequestError, httpx.InvalidURL) as failure:
-            raise self._away(f"connection failed: {type(failure).__name__}") from failure
+            raise self.away(f"connection failed: {type(failure).__name__}") from failure
 
     def _check(self, status: int, headers: httpx.Headers, body: bytes) -> None:
         if 200 <= status < 300:
@@ -110,10 +129,11 @@ class Upstream:
             after = retry_after_s(headers) or _estimated_s(body)
             if after:
                 self._limit.pause(after)
-            raise self._away(f"HTTP {status}: {said}", retry_after_s=max(1, math.ceil(after)), status=status)
+            raise self.away(f"HTTP {status}: {said}", retry_after_s=max(1, math.ceil(after)), status=status)
         raise Rejected("upstream_refused", f"{self.name} at {self.host} refuses: HTTP {status}: {said}", status=status)
 
-    def _away(self, detail: str, *, retry_after_s: int = 1, **data: object) -> Unavailable:
+    def away(self, detail: str, *, retry_after_s: int = 1, **data: object) -> Unavailable:
+        """It cannot answer now, or not sensibly."""
         return Unavailable(self._code, f"{self.name} at {self.host}: {detail}", retry_after_s=retry_after_s, **data)
 
 

@@ -1,4 +1,4 @@
-"""When to look at the chain again: newHeads by WebSocket as a hint, a timer as the floor."""
+"""When to look at a chain again: a subscription by WebSocket as a hint, a timer as the floor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BACKOFF_FIRST_S: Final = 0.1
 _BACKOFF_MAX_S: Final = 10.0
 _FRAME_MAX: Final = 2**20
 
-_SUBSCRIBE: Final = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
+NEW_HEADS: Final = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
 
 
 class WakeUps:
@@ -30,6 +30,7 @@ class WakeUps:
 
     Args:  ws_url  empty: timer only.   poll_s  longest time between two ticks.
            silence_s  a socket without any frame for so long is replaced: the far side may be gone without a FIN.
+           subscription  the request that is sent first; its answer and every frame after it is a tick.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class WakeUps:
         *,
         poll_s: float,
         silence_s: float = 10.0,
+        subscription: str = NEW_HEADS,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._url, self._poll_s, self._silence_s, self._uniform = ws_url, poll_s, silence_s, uniform
+        self._subscription = subscription
         self.connections = 0
         """Sockets opened so far, for metrics and tests."""
 
@@ -78,7 +81,7 @@ class WakeUps:
         """Subscribe and yield per frame, the first being the subscription itself: heads may have been missed."""
         async with connect(self._url, open_timeout=5, close_timeout=1, max_size=_FRAME_MAX, proxy=None) as socket:
             self.connections += 1
-            await socket.send(_SUBSCRIBE)
+            await socket.send(self._subscription)
             check_subscribed(await self._frame(socket))
             yield
             while True:
@@ -99,5 +102,5 @@ def check_subscribed(frame: str | bytes) -> None:
         answer: Any = json.loads(frame)
     except ValueError as failure:
         raise Unavailable("chain_unavailable", "the WebSocket does not speak JSON") from failure
-    if not isinstance(answer, dict) or not isinstance(answer.get("result"), str):
-        raise Unavailable("chain_unavailable", "the node refuses eth_subscribe newHeads")
+    if not isinstance(answer, dict) or not isinstance(answer.get("result"), str | int):
+        raise Unavailable("chain_unavailable", "the node refuses the subscription")

@@ -1,0 +1,1 @@
+"""Solana: JSON-RPC over several nodes, sending, signing, the programs we call."""
