@@ -24,7 +24,9 @@ import telemetry
 from api.app import create_app
 from api.deps import ApiConfig, Deps, PayloadCodec
 from composition.custody import make_solvency, own_addresses
-from domain.shared.errors import Broken
+from composition.launch_policy import launch_policy
+from composition.solana import make_drafting, make_solana, refuse_real_money
+from domain.launchpad.preview import LaunchPrices
 from gateways.evm.addresses import HdAddresses
 from gateways.evm.chain import EvmNode
 from settings import ApiSettings, load_file_secrets
@@ -34,6 +36,8 @@ from workflows import client as temporal
 from workflows.client import Processes
 
 if TYPE_CHECKING:
+    from gateways.solana.nodes import RpcNodes
+    from storage.database import Pool
     from workflows.codec import EncryptionCodec
 
 log = structlog.get_logger("server")
@@ -62,6 +66,27 @@ def api_config(settings: ApiSettings) -> ApiConfig:
         login_limit_per_minute=settings.login_limit_per_minute,
         max_body_bytes=settings.max_body_bytes,
         trusted_proxies=frozenset(settings.trusted_proxies),
+        solana_cluster=settings.solana_cluster,
+        launchpad_program_id=settings.launchpad_program_id,
+        launchpad_pool_program_id=settings.launchpad_pool_program_id,
+        launch_prices=launch_prices(settings),
+        price_most_micro_lamports=settings.solana_price_most_micro_lamports,
+        ipfs_gateway_url=settings.ipfs_gateway_url,
+        launch_policy=launch_policy(settings),
+        sync_wallet_s=settings.launchpad_sync_wallet_s,
+        sync_project_s=settings.launchpad_sync_project_s,
+        sync_system_s=settings.launchpad_sync_system_s,
+    )
+
+
+def launch_prices(settings: ApiSettings) -> LaunchPrices:
+    """What a launch costs beside what the chain takes."""
+    return LaunchPrices(
+        creation_fee_lamports=settings.launchpad_creation_fee_lamports,
+        listing_lamports=settings.launchpad_listing_lamports,
+        budget_lamports=settings.launchpad_budget_lamports,
+        tax_bps=settings.launchpad_tax_bps,
+        referral_bps=settings.launchpad_referral_bps,
     )
 
 
@@ -88,6 +113,18 @@ def _codec_server(codec: EncryptionCodec | None) -> PayloadCodec | None:
     return CodecServer(codec)
 
 
+def _upkeep(settings: ApiSettings, reads: Pool, solana: RpcNodes | None) -> dict[str, Any]:
+    """What the API reads off Solana by itself; nothing without one."""
+    if solana is None:
+        return {}
+    from composition.launchpad_upkeep import make_comparison, make_referral_account  # loads what decodes accounts
+
+    return {
+        "referral_account": make_referral_account(settings, solana),
+        "launchpad": make_comparison(settings, Books(reads), solana),
+    }
+
+
 async def _temporal(settings: ApiSettings, codec: EncryptionCodec | None, *, tracing: bool) -> Client:
     """A client that connects with its first call, so that the API starts while Temporal is away."""
     interceptors = list[Interceptor]()
@@ -108,8 +145,7 @@ async def _temporal(settings: ApiSettings, codec: EncryptionCodec | None, *, tra
 
 async def build(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Litestar:
     """The application with its collaborators; what must be closed is closed by `stack`."""
-    if settings.sandbox_mode and settings.mainnet:
-        raise Broken("wrong_chain", f"SANDBOX_MODE is on but chain {settings.arbitrum_chain_id} carries real money")
+    refuse_real_money(settings)
     dsn = settings.database_url.get_secret_value()
     reads = make_pool(dsn, size=settings.database_pool_size, name="api-reads", read_only=True)
     writes = make_pool(dsn, size=max(2, settings.database_pool_size), name="api-writes")
@@ -123,6 +159,9 @@ async def build(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Lite
         quarantine=_report_unknown,
     )
     stack.push_async_callback(chain.aclose)
+    solana = make_solana(settings, _report_unknown)
+    if solana is not None:
+        stack.push_async_callback(solana.aclose)
     deps = Deps(
         config=api_config(settings),
         reads=reads,
@@ -133,6 +172,8 @@ async def build(settings: ApiSettings, stack: contextlib.AsyncExitStack) -> Lite
         # the workers' own proof, over the read-only pool: these books cannot be written to, whatever is called
         solvency=make_solvency(settings, Books(reads), chain).solvency,
         codec=_codec_server(codec),
+        solana=make_drafting(settings, solana) if solana is not None else None,
+        **_upkeep(settings, reads, solana),
     )
     return create_app(deps)
 
@@ -146,16 +187,22 @@ async def serve(settings: ApiSettings) -> int:
             address=settings.api_host,
             port=settings.api_port,
             interface=Interfaces.ASGI,
-            websockets=False,
+            websockets=True,
             backlog=1024,
             backpressure=1024,
             log_enabled=False,
         )
 
+        async def leave() -> None:
+            app.state.hub.close_streams()
+            await app.state.sockets.gone()
+            server.stop()  # type: ignore[no-untyped-call]
+
         def stop() -> None:
             log.info("api_stopping")
-            app.state.hub.close_streams()
-            server.stop()  # type: ignore[no-untyped-call]
+            tasks.append(asyncio.create_task(leave()))
+
+        tasks = list[asyncio.Task[None]]()
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,7 +1,7 @@
 """Composition root of the workers: settings → storage and gateways → activities → one Temporal worker per queue.
 
-`python worker.py --queues exchange,copytrade,operations` or `--queues evm-signer`. Only the signer reads private
-keys, and it does nothing else. SIGTERM lets running activities hand over, then the process leaves.
+`python worker.py --queues exchange,copytrade,launchpad,operations` or `--queues evm-signer,solana-signer`. Only the
+signer reads private keys, and it does nothing else. SIGTERM lets running activities hand over, then the process leaves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 import telemetry
 from composition.parts import Parts, connect, open_parts
 from composition.queues import Queue, build_queues, wanted_schedules
-from domain.shared.processes import COPYTRADE, QUEUES
+from domain.shared.processes import COPYTRADE, QUEUES, SIGNERS
 from settings import SignerSettings, WorkerSettings, load_file_secrets
 from workflows import singletons
 from workflows.failures import FailureInterceptor
@@ -88,9 +88,9 @@ async def stop_signal() -> AsyncIterator[asyncio.Event]:
 async def run(names: list[str]) -> int:
     """Serve the queues until told to stop."""
     load_file_secrets()
-    signing = "evm-signer" in names
-    if signing and len(names) > 1:
-        raise SystemExit("the signer serves its own queue and nothing else")
+    signing = bool(SIGNERS & set(names))
+    if signing and set(names) - SIGNERS:
+        raise SystemExit("a signer serves signers' queues and nothing else")
     settings = SignerSettings() if signing else WorkerSettings()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     tracing = telemetry.configure_tracing(settings.otlp_endpoint, f"holdfast-{'-'.join(names)}")
@@ -116,7 +116,10 @@ async def run(names: list[str]) -> int:
             listed = wanted_schedules(settings)
             engines = settings.market_engines
             polygon = settings.polygon_chain_id if settings.alchemy_ws_url else 0
-            await singletons.ensure(client, settings.arbitrum_chain_id, listed, names, engines=engines, polygon=polygon)
+            sales = bool(settings.solana_rpc_url and settings.launchpad_program_id)
+            await singletons.ensure(
+                client, settings.arbitrum_chain_id, listed, names, engines=engines, polygon=polygon, sales=sales
+            )
         # modules and parts stay: a full collection that looks through them would hold up the engine's batch
         gc.freeze()
         # workflows run in threads: the event loop, where deadlines are kept, gets its turn back after a millisecond
@@ -130,7 +133,9 @@ async def run(names: list[str]) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Holdfast worker")
     known = ", ".join(QUEUES)
-    parser.add_argument("--queues", default="exchange,copytrade,operations", help=f"comma separated, of: {known}")
+    parser.add_argument(
+        "--queues", default="exchange,copytrade,launchpad,operations", help=f"comma separated, of: {known}"
+    )
     names = [name for name in parser.parse_args().queues.split(",") if name]
     unknown = sorted(set(names) - set(QUEUES))
     if unknown or not names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from temporalio import activity
 
@@ -13,7 +14,7 @@ from domain.shared.errors import Unavailable
 BEAT_S = 0.5
 
 
-async def ended(task: asyncio.Task[None]) -> None:
+async def ended(task: asyncio.Task[Any]) -> None:
     """Cancel a task until it has ended: in Python 3.11 a wait inside a driver can lose a cancellation."""
     while not task.done():
         task.cancel()

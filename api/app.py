@@ -42,6 +42,8 @@ from api.http.edge import Edge, RequestMetrics
 from api.http.paging import Cursors
 from api.http.problems import handlers
 from api.http.strict import StrictRequest
+from api.launchpad import launches, pictures, preview, program_ids, projects, promo_status, sales, socket, sync
+from api.launchpad import trades as sale_trades
 from api.operations import routes as operations
 from api.system import acts, codec, corrections, health, state
 
@@ -78,6 +80,13 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     overview.overview,
     portfolios.read_global, portfolios.global_curve, portfolios.user_curve,
     reports.user_report, reports.global_report, reports.leaderboard,
+    projects.list_projects, projects.read_token, promo_status.promo_status, program_ids.list_programs,
+    sync.sync_project, sync.sync_tax, sync.sync_referral, socket.sync_socket,
+    pictures.upload, pictures.list_pictures, pictures.read, pictures.content, preview.preview,
+    launches.deploy_token, launches.list_launches, launches.read, launches.submit_signature, launches.retry,
+    launches.cancel,
+    sales.read, sales.positions, sales.quote,
+    sale_trades.buy, sale_trades.sell, sale_trades.claim, sale_trades.refund, sale_trades.submit,
     docs.document, docs.page, docs.asset,
 )  # fmt: skip
 
@@ -157,6 +166,7 @@ def create_app(deps: Deps, *, more_routes: tuple[ControllerRouterHandler, ...] =
     app.state.authenticator = Authenticator(deps)
     app.state.cursors = Cursors(deps.config.session_secret)
     app.state.hub = hub
+    app.state.sockets = socket.Sockets()
     app.state.desk = desk
     app.asgi_handler = Edge(app.asgi_handler, deps.config, metrics, partial(_allowed, app))
     return app

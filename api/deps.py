@@ -9,7 +9,11 @@ from domain.exchange.assets import AssetDefaults
 from domain.exchange.custody import Solvency
 from domain.exchange.vesting import LpPolicy
 from domain.exchange.withdrawals import WithdrawalPolicy
-from gateways.protocols import EvmAddresses
+from domain.launchpad.launching import LaunchPolicy
+from domain.launchpad.preview import LaunchPrices
+from domain.launchpad.reconcile import Reconciled
+from domain.launchpad.sale import ReferralState
+from gateways.protocols import EvmAddresses, SolanaReads
 from storage.database import Pool
 from workflows.client import Processes
 
@@ -18,6 +22,18 @@ class SolvencyCheck(Protocol):
     """Custody against liabilities at one block. Raises Unavailable when the chain does not answer."""
 
     async def __call__(self) -> Solvency: ...
+
+
+class ReferralAccount(Protocol):
+    """A wallet's referral account on Solana; None when it has none. Raises Unavailable when no node answers."""
+
+    async def __call__(self, wallet: str) -> ReferralState | None: ...
+
+
+class LaunchpadCheck(Protocol):
+    """Every sale of the books against Solana, now. Raises Unavailable when no node answers."""
+
+    async def __call__(self) -> Reconciled: ...
 
 
 class PayloadCodec(Protocol):
@@ -57,6 +73,20 @@ class ApiConfig:
     trusted_proxies: frozenset[str] = field(default_factory=frozenset)
     event_stream_s: float = 600.0
     heartbeat_s: float = 15.0
+    solana_cluster: str = "devnet"
+    launchpad_program_id: str = ""
+    launchpad_pool_program_id: str = ""
+    launch_prices: LaunchPrices = field(default_factory=LaunchPrices)
+    price_most_micro_lamports: int = 1_000_000
+    """What is offered per compute unit at most, in millionths of a lamport."""
+    ipfs_gateway_url: str = "https://ipfs.io/ipfs"
+    """Where anybody reads what is pinned."""
+    launch_policy: LaunchPolicy | None = None
+    """None: no launchpad here."""
+    sync_wallet_s: float = 1.0
+    sync_project_s: float = 5.0
+    sync_system_s: float = 10.0
+    """How often a client of /api/sync is told of a wallet, a project, the whole at most."""
 
     @property
     def secure(self) -> bool:
@@ -78,3 +108,8 @@ class Deps:
     solvency: SolvencyCheck
     codec: PayloadCodec | None = None
     """Over PAYLOAD_KEYS; None: payloads are in clear."""
+    referral_account: ReferralAccount | None = None
+    launchpad: LaunchpadCheck | None = None
+    """None, both: no launchpad here."""
+    solana: SolanaReads | None = None
+    """Reads and drafts of messages; None: no launchpad here."""

@@ -65,6 +65,8 @@ _NEEDS_KEY: Final = frozenset(
         "/api/copytrade/users/{user_id}/reset",
         "/api/copytrade/users/{user_id}/close",
         "/api/copytrade/config/test",
+        "/api/launchpad/deploy-token",
+        "/api/launchpad/sales/{sale_id}/submit",
     }
 )
 """POST there moves money or starts a process."""
@@ -99,7 +101,7 @@ def config(version: str) -> OpenAPIConfig:
             )
         ],
         tags=[Tag(name=name) for name in ("System", "Operations", "Events", "Webhooks", "Accounts", "Sessions",
-                                          "Exchange: custody", "Exchange: market")],
+                                          "Exchange: custody", "Exchange: market", "Launchpad")],
     )  # fmt: skip
 
 
@@ -141,9 +143,14 @@ def _complete(path: str, method: str, operation: dict[str, Any], handler: HTTPRo
         answer["application/json"]["example"] = opt["response_example"]
     if handler.status_code == HTTP_204_NO_CONTENT:
         operation["responses"]["204"].pop("content", None)
+    if "media" in opt:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        operation["responses"]["200"]["content"] = {kind: binary for kind in opt["media"]}
     if opt.get("csv"):
         answer["text/csv"] = {"schema": {"type": "string"}}
     body = operation.get("requestBody")
+    if "form" in opt:
+        operation["requestBody"] = opt["form"]
     if body is not None:
         if "request_example" in opt:
             body["content"]["application/json"]["example"] = opt["request_example"]

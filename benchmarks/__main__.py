@@ -16,6 +16,7 @@ NAMES = (
     "ingest",
     "decision_jitter",
     "recovery",
+    "launch",
 )
 
 if __name__ == "__main__":

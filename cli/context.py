@@ -80,11 +80,27 @@ def stack_values(data_dir: Path | None) -> dict[str, str]:
     chain = endpoints.get("evm")
     if chain is not None:
         values |= {name: chain[key] for name, key in _CHAIN.items()}
+    values |= _solana(endpoints.get("solana"), own)
     # with `up --without evm` the chain's addresses and wallets are those of the environment, where it has them
     values |= {
         name: own[name] for name in _OWN if name in own and (chain is not None or name.upper() not in os.environ)
     }
     return {name: str(value) for name, value in values.items()}
+
+
+def _solana(node: dict[str, Any] | None, own: dict[str, Any]) -> dict[str, str]:
+    """The local node, its programs and the platform's wallet; nothing with `up --without solana`."""
+    if node is None:
+        return {}
+    programs = node["programs"]
+    return {
+        "solana_rpc_url": ",".join(node["rpc_urls"]),
+        "solana_ws_url": ",".join(node["ws_urls"]),
+        "solana_cluster": "localnet",
+        "solana_platform_address": own["solana_platform_address"],
+        "launchpad_program_id": programs["launchpad"],
+        "launchpad_pool_program_id": programs.get("pool", ""),
+    }
 
 
 def vault_values(data_dir: Path | None) -> dict[str, str]:
@@ -139,6 +155,15 @@ def database_url(data_dir: Path | None) -> str:
     if not dsn:
         raise Usage("DATABASE_URL is not set and no stack runs on .holdfast: set it, or start `holdfast up`")
     return dsn
+
+
+def starting_bankroll() -> int:
+    """Paper cash of a new portfolio, as the API and the workers have it."""
+    from settings import load_file_secrets
+    from settings.copytrade import CopytradeSettings
+
+    load_file_secrets()
+    return CopytradeSettings().starting_bankroll_micros
 
 
 async def check_database(dsn: str) -> None:

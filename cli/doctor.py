@@ -59,7 +59,7 @@ async def examine(data_dir: Path | None) -> list[Finding]:
     except (ValidationError, Failure, Usage) as error:
         return [_no_settings(error, data_dir)]
     with progress("examining"):
-        groups = await asyncio.gather(_books(found), _processes(found), _chain(found), _host(found))
+        groups = await asyncio.gather(_books(found), _processes(found), _chain(found), _solana(found), _host(found))
     return [good("settings", f"profile {found.holdfast_profile}"), *(line for group in groups for line in group)]
 
 
@@ -105,7 +105,7 @@ async def _books(found: WorkerSettings) -> list[Finding]:
 
 async def _processes(found: WorkerSettings) -> list[Finding]:
     from cli.checks import processes
-    from domain.shared.processes import OPERATIONS, QUEUES
+    from domain.shared.processes import LAUNCHPAD, OPERATIONS, QUEUES, SOLANA_SIGNER
 
     try:
         async with asyncio.timeout(10):
@@ -121,7 +121,8 @@ async def _processes(found: WorkerSettings) -> list[Finding]:
     if lines[0].verdict is Verdict.BAD:
         return lines
     lines.append(await finding("search attributes", processes.search_attributes(client), TEMPORAL))
-    for queue in QUEUES:
+    unserved = set() if found.solana_rpc_url else {LAUNCHPAD, SOLANA_SIGNER}
+    for queue in (queue for queue in QUEUES if queue not in unserved):
         lines.append(await finding(f"worker {queue}", processes.pollers(client, queue), TEMPORAL))
     if any(line.name == f"worker {OPERATIONS}" and line.verdict is Verdict.OK for line in lines):
         lines.append(await finding("timers", processes.timers(client), TEMPORAL))
@@ -154,6 +155,30 @@ async def _chain(found: WorkerSettings) -> list[Finding]:
         return [first, *[await finding(name, check, NODE) for name, check in checks]]
     finally:
         await node.aclose()
+
+
+async def _solana(found: WorkerSettings) -> list[Finding]:
+    if not found.solana_rpc_url:
+        return [good("solana", "none: there is no launchpad")]
+    from cli.checks import solana
+    from composition.solana import make_solana
+
+    async def odd(source: str, kind: str, reason: str, payload: Any) -> None:
+        """Workers keep odd answers in quarantine; here the check that met one reports it."""
+
+    nodes = make_solana(found, odd)
+    assert nodes is not None, "there is a URL"
+    try:
+        first = await finding("solana", solana.nodes(nodes, found), solana.FIX)
+        if first.verdict is Verdict.BAD:
+            return [first]
+        checks: list[tuple[str, Awaitable[Finding]]] = [
+            ("programs", solana.programs(nodes, found)),
+            ("platform wallet", solana.wallet(nodes, found)),
+        ]
+        return [first, *[await finding(name, check, solana.FIX) for name, check in checks]]
+    finally:
+        await nodes.aclose()
 
 
 async def _host(found: WorkerSettings) -> list[Finding]:

@@ -13,6 +13,7 @@ from cli import (
     chain,
     copying,
     copytrade,
+    deployments,
     doctor,
     keys,
     ledger,
@@ -47,6 +48,7 @@ chain.app.command("wallets")(wallets.wallets)
 chain.app.command("resume-wallet")(wallets.resume_wallet)
 app.command("backfill")(chain.backfill)
 app.add_typer(withdrawals.app, name="withdrawals")
+app.add_typer(deployments.app, name="deployments")
 app.add_typer(copytrade.app, name="copytrade")
 app.command("record")(copytrade.record)
 for verb in (copying.users, copying.follow, copying.unfollow, copying.pause, copying.resume, copying.reread):

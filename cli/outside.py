@@ -1,4 +1,4 @@
-"""Web search and language model of the embedded stack: a local process, or whatever the environment of `up` names."""
+"""Web search, language model and IPFS of the embedded stack: a local process, or what the environment of `up` names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from localnet.upstreams.process import UpstreamsProcess
 
 SEARCH: Final = ("SERPER_API_KEY", "SERPER_BASE_URL")
 MODEL: Final = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", "HUGGINGFACE_API_URL", "HUGGINGFACE_API_KEY")
+IPFS: Final = ("IPFS_API", "IPFS_API_URL", "IPFS_API_KEY", "IPFS_GATEWAY_URL")
 
 
 class Misuse(Exception):
@@ -27,11 +28,12 @@ def from_environment(name: str) -> str:
 
 
 class Outside:
-    """What stands in for the internet. `process` is None when both parts are left out."""
+    """What stands in for the internet. `process` is None when every part is left out. `env` goes to the workers,
+    `public` of it to the API as well."""
 
-    def __init__(self, without: frozenset[str], ports: PortBook) -> None:
-        local = {"search", "llm"} - without
-        self.process = UpstreamsProcess(ports.take("upstreams")) if local else None
+    def __init__(self, directory: Path, without: frozenset[str], ports: PortBook) -> None:
+        local = {"search", "llm", "ipfs"} - without
+        self.process = UpstreamsProcess(ports.take("upstreams"), files=directory / "ipfs") if local else None
         self.env: dict[str, str] = {}
         self.urls: dict[str, str] = {}
         if self.process is not None and "search" in local:
@@ -44,6 +46,12 @@ class Outside:
             self.urls["llm_url"] = self.process.llm_url
         else:
             self.env |= _named("llm", MODEL, ("OPENAI_BASE_URL", "HUGGINGFACE_API_KEY"))
+        if self.process is not None and "ipfs" in local:
+            self.env |= self.process.ipfs_env()
+            self.urls["ipfs_url"] = self.process.ipfs_url
+        else:
+            self.env |= _named("ipfs", IPFS, ("IPFS_API_URL",))
+        self.public = {name: self.env[name] for name in ("IPFS_GATEWAY_URL",) if name in self.env}
 
     def child(self, log: Path) -> list[ChildSpec]:
         """The process, if there is one."""

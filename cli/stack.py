@@ -13,6 +13,7 @@ from typing import Any
 
 from cli.outside import Misuse, Outside, from_environment
 from cli.polymarket import LocalPolymarket
+from cli.solana import LocalSolana
 from localnet.evm import CHAIN_ID, Evm
 from localnet.files import write_json
 from localnet.keys import StackSecrets, address_of, first_contract_of, load_or_create
@@ -25,7 +26,7 @@ from localnet.supervisor import Pids, StartError, Step, Supervisor
 from localnet.temporal import NAMESPACE, Temporal
 
 ROOT = Path(__file__).resolve().parents[1]
-REPLACEABLE = ("evm", "llm", "polygon", "polymarket", "search")
+REPLACEABLE = ("evm", "ipfs", "llm", "polygon", "polymarket", "search", "solana")
 PLURAL = ("api", "worker", "signer")
 
 # With --without evm these come from the environment of `up`, each also as NAME_FILE.
@@ -38,8 +39,8 @@ WALLETS = ("HOT_WALLET", "GAS_WALLET")
 class Programs:
     """How the product's own processes are called."""
 
-    worker: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "exchange,copytrade,operations")
-    signer: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "evm-signer")
+    worker: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "exchange,copytrade,launchpad,operations")
+    signer: tuple[str, ...] = (str(ROOT / "worker.py"), "--queues", "evm-signer,solana-signer")
     api: tuple[str, ...] = (str(ROOT / "server.py"),)
     migrate: tuple[str, ...] = ("-m", "cli.main", "migrate", "--yes")
     bootstrap: tuple[str, ...] = ("-m", "cli.main", "keys", "bootstrap", "--json")
@@ -72,8 +73,9 @@ class Stack:
         if "evm" not in self.without:
             self.evm = Evm(self.directory / "evm", self.ports.take("evm"))
         self.sink = WebhookSink(self.ports.take("webhook-sink"))
-        self.outside = Outside(self.without, self.ports)
+        self.outside = Outside(self.directory, self.without, self.ports)
         self.polymarket = LocalPolymarket(self.directory, self.without, self.ports)
+        self.solana = LocalSolana(self.directory, self.without, self.ports, self.secrets.solana_platform_address)
         self._chain = self._external_chain() if self.evm is None else self._local_chain(self.evm)
         self.usdc_address = self._chain["USDC_CONTRACT_ADDRESS"]
 
@@ -96,7 +98,7 @@ class Stack:
         for upstreams in self.outside.child(self._log("upstreams")):
             supervisor.add(upstreams)
             needs = (*needs, upstreams.name)
-        needs = (*needs, *self.polymarket.add(supervisor, self._log))
+        needs = (*needs, *self.polymarket.add(supervisor, self._log), *self.solana.add(supervisor, self._log))
         if self.evm is not None:
             self.evm.on_full = self._compact_chain
             supervisor.add(self.evm.child(self._log("evm")))
@@ -141,7 +143,7 @@ class Stack:
                 "faucet_private_key": self.secrets.faucet_private_key,
             }
         value["upstreams"] = {**self.outside.urls, "webhook_sink_url": self.sink.url}
-        value |= self.polymarket.endpoints
+        value |= self.polymarket.endpoints | self.solana.endpoints
         numbers: dict[str, Any] = {"supervisor": os.getpid()}
         for group, found in pids.items():
             numbers[group] = found if group in PLURAL else found[0]
@@ -173,7 +175,12 @@ class Stack:
         )
 
     def _api(self, needs: tuple[str, ...]) -> ChildSpec:
-        env = {**self.polymarket.env, **self._common_env(), "SESSION_SECRET": self.secrets.session_secret}
+        env = {
+            **self.polymarket.env,
+            **self.outside.public,
+            **self._common_env(),
+            "SESSION_SECRET": self.secrets.session_secret,
+        }
         env |= {"API_HOST": HOST, "API_PORT": str(self.ports.take("api"))}
         return ChildSpec(
             name="api",
@@ -204,6 +211,7 @@ class Stack:
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "TEMPORAL_UI_URL": self.temporal.ui_url,
             **self._chain,
+            **self.solana.env,
             **self.extra,
         }
 
@@ -223,6 +231,7 @@ class Stack:
             "HOT_WALLET_PRIVATE_KEY": own.hot_wallet_private_key,
             "GAS_WALLET_PRIVATE_KEY": own.gas_wallet_private_key,
             "DEPOSIT_ACCOUNT_XPRV": own.deposit_account_xprv,
+            "SOLANA_PLATFORM_KEYPAIR": self.solana.keypair or own.solana_platform_keypair,
         }
         if self.evm is None:
             keys = {name: from_environment(name) or value for name, value in keys.items()}

@@ -29,7 +29,7 @@ def up(
         list[str] | None,
         typer.Option(
             help="Leave local upstreams out, their addresses come from the environment: "
-            "evm, llm, polygon, polymarket, search."
+            "evm, ipfs, llm, polygon, polymarket, search, solana."
         ),
     ] = None,
     setting: Annotated[

@@ -10,12 +10,13 @@ from pathlib import Path
 from temporalio.client import Client, Interceptor
 from temporalio.runtime import Runtime
 
+from composition.solana import make_solana, refuse_real_money
 from domain.copytrade.contracts import DEFAULT, Contracts, parse
-from domain.shared.errors import Broken
 from gateways.evm.chain import EvmNode
 from gateways.polymarket.chain_rpc import PolygonRpc
 from gateways.polymarket.client import Polymarket
 from gateways.polymarket.counts import RequestCounts
+from gateways.solana.nodes import RpcNodes
 from gateways.webhooks import WebhookSender
 from settings import Settings, WorkerSettings
 from storage.books import Books
@@ -42,6 +43,8 @@ class Parts:
     """One for all activities, so that its limit of calls a second is one; None: no POLYGON_RPC_URL."""
     polymarket: Polymarket
     """One as well, for the same reason."""
+    solana: RpcNodes | None
+    """None: no SOLANA_RPC_URL."""
 
 
 async def connect(
@@ -67,8 +70,7 @@ async def connect(
 @asynccontextmanager
 async def open_parts(settings: WorkerSettings, client: Client, name: str) -> AsyncIterator[Parts]:
     """Open pool and chain for the block. Refuses real money while SANDBOX_MODE is on."""
-    if settings.sandbox_mode and settings.mainnet:
-        raise Broken("wrong_chain", f"SANDBOX_MODE is on but chain {settings.arbitrum_chain_id} carries real money")
+    refuse_real_money(settings)
     dsn = settings.database_url.get_secret_value()
     async with make_pool(dsn, size=settings.database_pool_size, name=name) as pool:
         books = Books(pool)
@@ -76,9 +78,12 @@ async def open_parts(settings: WorkerSettings, client: Client, name: str) -> Asy
         chain = make_chain(settings, jobs)
         sender = WebhookSender(allow_private=settings.holdfast_profile == "local")
         polygon, polymarket = make_polygon_rpc(settings), make_polymarket(settings, jobs, client)
+        solana = make_solana(settings, jobs.quarantine)
         try:
-            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn), sender, polygon, polymarket)
+            yield Parts(pool, books, jobs, chain, Processes(client), Listener(dsn), sender, polygon, polymarket, solana)
         finally:
+            if solana is not None:
+                await solana.aclose()
             await polymarket.aclose()
             await chain.aclose()
             await sender.aclose()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from composition.parts import Parts
-from domain.shared.processes import COPYTRADE, EVM_SIGNER, EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EVM_SIGNER, EXCHANGE, LAUNCHPAD, OPERATIONS, SOLANA_SIGNER
 from settings import WorkerSettings
 from workflows import schedules
 from workflows.registry import WORKFLOWS
@@ -22,8 +22,9 @@ class Queue:
 
 
 def build_queues(settings: WorkerSettings, opened: Parts, names: list[str]) -> dict[str, Queue]:
-    """What each named queue serves in this process."""
-    return {name: Queue(WORKFLOWS.get(name, []), _WIRING[name](settings, opened)) for name in names}
+    """What each named queue serves in this process. A queue of an area that is switched off serves nothing."""
+    queues = {name: Queue(WORKFLOWS.get(name, []), _WIRING[name](settings, opened)) for name in names}
+    return {name: queue for name, queue in queues.items() if queue.activities}
 
 
 def _exchange(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
@@ -38,6 +39,12 @@ def _copytrade(settings: WorkerSettings, opened: Parts) -> list[Callable[..., An
     return copytrade(settings, opened)
 
 
+def _launchpad(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.launchpad import launchpad
+
+    return launchpad(settings, opened)
+
+
 def _operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
     from composition.operations import operations
 
@@ -50,7 +57,20 @@ def _evm_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[..., A
     return evm_signer(settings, opened)
 
 
-_WIRING = {EXCHANGE: _exchange, COPYTRADE: _copytrade, OPERATIONS: _operations, EVM_SIGNER: _evm_signer}
+def _solana_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[..., Any]]:
+    from composition.solana_signer import solana_signer
+
+    return solana_signer(settings, opened)
+
+
+_WIRING = {
+    EXCHANGE: _exchange,
+    COPYTRADE: _copytrade,
+    LAUNCHPAD: _launchpad,
+    OPERATIONS: _operations,
+    EVM_SIGNER: _evm_signer,
+    SOLANA_SIGNER: _solana_signer,
+}
 
 
 def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:
@@ -68,4 +88,13 @@ def wanted_schedules(settings: WorkerSettings) -> list[schedules.Wanted]:
         settlement_s=settings.copytrade_settlement_s,
         drift_s=settings.copytrade_drift_s,
         markets_s=settings.copytrade_markets_s,
+        launchpad=_launchpad_times(settings),
+    )
+
+
+def _launchpad_times(settings: WorkerSettings) -> schedules.LaunchpadTimes | None:
+    if not settings.solana_rpc_url or not settings.launchpad_program_id:
+        return None
+    return schedules.LaunchpadTimes(
+        settings.launchpad_reconcile_s, settings.launchpad_tax_cycle_s, settings.launchpad_tax_least_lamports
     )

@@ -29,5 +29,8 @@ missing=0
 for name in hot_wallet_private_key gas_wallet_private_key deposit_account_xprv; do
   if [ -s "$dir/$name" ]; then chmod 444 "$dir/$name"; else echo "bring $dir/$name" >&2; missing=1; fi
 done
+# no launchpad: an empty file says so
+[ -e "$dir/solana_platform_keypair" ] || : > "$dir/solana_platform_keypair"
+chmod 444 "$dir/solana_platform_keypair"
 echo "keep copies of backup_key and payload_keys elsewhere: without them backups and histories cannot be read"
 exit "$missing"

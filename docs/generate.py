@@ -33,12 +33,12 @@ def settings_page() -> str:
     """Every environment variable, by the process that reads it."""
     lines = [
         "# Settings\n",
-        GENERATED.format(source="settings.py"),
+        GENERATED.format(source="settings/"),
         "Environment variables. Each also has a `NAME_FILE` form whose content is the value; `NAME` wins when both are",
         "set.",
         "Secrets have no useful default. `required` means that the process does not start without it.",
         "`TEMPORAL_DB_FILE` and `POLYMARKET_CONTRACTS_FILE` are paths themselves, not such a form.\n",
-        "Not read from settings.py: `HOLDFAST_OPERATOR` (who acts on the command line, for the audit log),",
+        "Not read from settings/: `HOLDFAST_OPERATOR` (who acts on the command line, for the audit log),",
         "`HOLDFAST_BOOTSTRAP_ADMIN_KEY` (the first administrator's key), `HOLDFAST_COMMIT` (shown by `/api/health` and",
         "`holdfast version`), `HOLDFAST_ANVIL` (another anvil for the embedded stack).",
     ]

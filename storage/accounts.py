@@ -193,6 +193,8 @@ ADMIN_SCOPES: Final = (
     "exchange:read",
     "exchange:trade",
     "exchange:withdraw",
+    "launchpad:read",
+    "launchpad:write",
     "system:read",
     "system:write",
     "webhooks:write",

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict
 
 from storage.books import Books
-from storage.events import new_id, raise_alert, resolve_alerts_about
+from storage.events import new_id, raise_alert, resolve_alert, resolve_alerts_about
 from storage.operations import set_operation
 
 
@@ -106,6 +106,16 @@ class JobStore:
             if await waits.fetchone() is not None:
                 await set_operation(book.connection, operation_id, "running", detail)
             await resolve_alerts_about(book.connection, workflow_id, "retry")
+
+    async def report(
+        self, code: str, subject: str, *, bad: bool, detail: str = "", by: str, critical: bool = False
+    ) -> None:
+        """Open the alert when `bad`, close it when it is good again."""
+        async with self.books.begin() as book:
+            if bad:
+                await raise_alert(book.connection, code, subject, detail, critical=critical)
+            else:
+                await resolve_alert(book.connection, code, subject, by)
 
     async def alert(self, code: str, subject: str, detail: str, *, critical: bool = False) -> None:
         """Open an alert in a transaction of its own (for failures that rolled theirs back)."""

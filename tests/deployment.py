@@ -17,7 +17,12 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONE_SHOTS = {"migrate", "temporal-schema", "temporal-namespace"}
 APP = {"migrate", "api", "worker", "evm-signer"}
 WORKERS = {"worker", "evm-signer"}
-SIGNER_KEYS = {"HOT_WALLET_PRIVATE_KEY", "GAS_WALLET_PRIVATE_KEY", "DEPOSIT_ACCOUNT_XPRV"}
+SIGNER_KEYS = {
+    "HOT_WALLET_PRIVATE_KEY",
+    "GAS_WALLET_PRIVATE_KEY",
+    "DEPOSIT_ACCOUNT_XPRV",
+    "SOLANA_PLATFORM_KEYPAIR",
+}
 
 
 def resolve(value: str) -> str:

@@ -18,8 +18,9 @@ PACKAGES = (
     "localnet",
     "contracts",
     "composition",
+    "settings",
 )
-MODULES = ("worker.py", "server.py", "settings.py", "telemetry.py")
+MODULES = ("worker.py", "server.py", "telemetry.py")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "runbooks").glob("*.md")])
 
 

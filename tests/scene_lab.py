@@ -88,6 +88,12 @@ class Scenes:
             await self.feed.facts.catch_up()
         await self.feed.look()
         keys = [row["group_key"] for row in await self.rows(_UNDECIDED)]
+        decided = await self.decided(keys)
+        assert await self.rows(_UNDECIDED) == []
+        return decided
+
+    async def decided(self, keys: list[str]) -> list[dict[str, Any]]:
+        """The attempts of these groups, each at its due time; whatever comes after one that is left out waits."""
         pool, clob = self.lab.books.pool, self.lab.polymarket.clob
         attempts = AttemptActivities(InputsStore(pool), clob, UserDrains(pool), self.lab.jobs.quarantine)
         await asyncio.gather(*(attempts.take_inputs(CopyGroup(group_key=key)) for key in keys))
@@ -95,7 +101,6 @@ class Scenes:
             await attempts.drain_user(CopyGroup(group_key=key))
         async with transaction(pool) as connection:
             await drain(connection, Scope.EXEC_GLOBAL, None)
-        assert await self.rows(_UNDECIDED) == []
         return await self.rows(_DECIDED, keys)
 
     async def held(self, scope: str, token: str) -> int:

@@ -20,13 +20,15 @@ from gateways.polymarket import wire
 from gateways.polymarket.client import Polymarket
 from localnet.polymarket.markets import Market
 from localnet.running import running_temporal
+from storage.copytrade.configs import change_general
+from storage.copytrade.feed import FeedStore
 from storage.copytrade.fence import ingesting
 from storage.copytrade.ingest import ingest
 from storage.copytrade.ledger_hash import part_hashes
 from storage.copytrade.replay import Batch, Player, play, steps
 from storage.copytrade.settlement import SettlementStore
 from storage.copytrade.tape import Tape, export
-from storage.database import Pool, make_pool, transaction
+from storage.database import Pool, alone, make_pool, transaction
 from tests.copying_lab import CopyingLab, copying_lab
 from tests.world import copytrade
 from tests.world.groups import USDC
@@ -70,16 +72,28 @@ class Recording:
         async with transaction(self.pool) as connection:
             await ingesting(connection)
             await ingest(connection, taken, SEED)
-        undispatched = "SELECT group_key FROM copytrade.event_groups WHERE dispatched_at IS NULL"
-        keys = [row["group_key"] for row in await self.lab.rows(undispatched)]
-        await self.lab.copy(*keys)
-        await self.lab.rows(
-            "UPDATE copytrade.event_groups SET dispatched_at = clock_timestamp() WHERE group_key = ANY(%s)", keys
-        )
+        await self.start()
+
+    async def start(self) -> None:
+        """The process of every group that has none and is to have one."""
+        async with alone(self.pool) as connection:
+            store = FeedStore(connection, SEED)
+            keys = await store.undispatched()
+            await self.lab.copy(*keys)
+            await store.dispatched(keys)
 
     async def decided(self) -> None:
+        waiting = "SELECT group_key FROM copytrade.event_groups WHERE dispatched_at IS NULL"
+        while await self.lab.rows(waiting):
+            await self.start()
+            await asyncio.sleep(0.1)
         keys = [row["group_key"] for row in await self.lab.rows("SELECT group_key FROM copytrade.event_groups")]
         await all_decided(self.lab, keys)
+
+    async def have_small_trades_wait(self) -> None:
+        rules = {"small_trades": {"enabled": True, "netting": "net_buy_sell"}}
+        async with transaction(self.pool) as connection:
+            await change_general(connection, rules, actor="test", reason="tape")
 
     async def settle(self, market: Market) -> None:
         await self.lab.rows(
@@ -111,11 +125,13 @@ async def recording(dsn: str, address: str) -> AsyncIterator[Recording]:
 
 
 async def record(dsn: str, directory: Path, rounds: int = 6, seed: int = 1) -> Tape:
-    """Leaders buy, sell, split and merge; a market resolves; all is decided."""
+    """Leaders buy, sell, split and merge; from round three on small trades wait; a market resolves; all is decided."""
     drawn = random.Random(seed)
     async with running_temporal(directory) as temporal, recording(dsn, temporal.address) as made:
         markets = [await made.lab.market(slug) for slug in SLUGS]
         for number in range(rounds):
+            if number == 2:
+                await made.have_small_trades_wait()
             for name in NAMES:
                 market = drawn.choice(markets)
                 for _ in range(drawn.randint(1, 3)):
@@ -127,6 +143,8 @@ async def record(dsn: str, directory: Path, rounds: int = 6, seed: int = 1) -> T
                     await made.lab.venue.split(name, market.slug, "700")
                 if number % 3 == 2:
                     await made.lab.venue.trade(name, f"{market.slug}:0", "BUY", "10", price="0.5", copies=2)
+                for kind, few in (("BUY", "9"), ("SELL", "4")):
+                    await made.lab.venue.trade(name, f"{market.slug}:0", kind, few, price="0.5")
             await made.poll()
             await asyncio.sleep(drawn.uniform(0.2, 1.2))
         await made.decided()

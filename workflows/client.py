@@ -106,7 +106,7 @@ class Processes:
                 static_summary=summary,
                 search_attributes=TypedSearchAttributes(pairs),
                 rpc_timeout=self.rpc_timeout,
-                task_timeout=timedelta(seconds=10),
+                task_timeout=timedelta(seconds=process.notice_s),
             )
 
     async def copy_group(self, group_key: str, summary: str = "") -> None:

@@ -30,6 +30,13 @@ LOCAL: Final[dict[str, Any]] = {
 EFFECT: Final[dict[str, Any]] = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": PATIENT}
 """One outside effect."""
 
+SWIFT: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "heartbeat_timeout": timedelta(seconds=1.2),
+    "retry_policy": PATIENT,
+}
+"""One outside effect, or reads from outside, that goes on at once when its worker dies. Heartbeating."""
+
 ONCE: Final[dict[str, Any]] = {
     "start_to_close_timeout": timedelta(seconds=45),
     "heartbeat_timeout": timedelta(seconds=5),
@@ -59,3 +66,18 @@ DUE: Final[dict[str, Any]] = {
     "local_retry_threshold": timedelta(seconds=4),
 }
 """A local step that waits for its moment itself, and through an outage of the database rather than ask twice."""
+
+BOUNDED: Final[dict[str, Any]] = {
+    "start_to_close_timeout": timedelta(minutes=2),
+    "heartbeat_timeout": timedelta(seconds=1.2),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=10), maximum_attempts=12
+    ),
+}
+"""One outside effect of a process that can still be undone: after a minute of refusals that is better. Heartbeating."""
+
+UNTIL_SEEN: Final[dict[str, Any]] = {**SWIFT, "retry_policy": PROMPT}
+"""Reading back what is expected to be there in a moment. Heartbeating."""
+
+LANDING: Final[dict[str, Any]] = {**FOLLOW, "heartbeat_timeout": timedelta(seconds=1.2)}
+"""A signed transaction on its way to the chain: minutes at most, and at once elsewhere when its worker dies."""

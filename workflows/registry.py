@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EXCHANGE, LAUNCHPAD, OPERATIONS
 from workflows.copytrade.attempt import CopyAttemptWorkflow
 from workflows.copytrade.backfill import CopytradeBackfillWorkflow
 from workflows.copytrade.chain import ChainTriggerWorkflow
@@ -30,8 +30,16 @@ from workflows.exchange.market import MarketEngineWorkflow
 from workflows.exchange.oracle import OracleRefreshWorkflow, OracleRoundWorkflow
 from workflows.exchange.pricing import PriceEngineWorkflow, PriceFeedWorkflow
 from workflows.exchange.withdrawal import WithdrawalWorkflow
+from workflows.launchpad.curve_sale import CurveSaleWorkflow
+from workflows.launchpad.deployment import ProgramDeploymentWorkflow
+from workflows.launchpad.launch import TokenLaunchWorkflow
+from workflows.launchpad.reconcile import LaunchpadReconcileWorkflow
+from workflows.launchpad.sale_feed import SaleFeedWorkflow
+from workflows.launchpad.sale_trade import SaleTradeWorkflow
+from workflows.launchpad.tax import TaxDistributionWorkflow
+from workflows.launchpad.upkeep import SolanaUpkeepWorkflow
 from workflows.operations.backup import BackupWorkflow, RestoreDrillWorkflow
-from workflows.operations.checks import LedgerCheckWorkflow
+from workflows.operations.checks import LedgerCheckWorkflow, ProcessCheckWorkflow
 from workflows.operations.corrections import CorrectionWorkflow
 from workflows.operations.dispatcher import DispatcherWorkflow
 from workflows.operations.probe import TimerProbeWorkflow
@@ -74,6 +82,16 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         ConfigTestWorkflow,
         PaperCloseWorkflow,
     ],
+    LAUNCHPAD: [
+        ProgramDeploymentWorkflow,
+        TokenLaunchWorkflow,
+        SaleFeedWorkflow,
+        CurveSaleWorkflow,
+        SaleTradeWorkflow,
+        LaunchpadReconcileWorkflow,
+        TaxDistributionWorkflow,
+        SolanaUpkeepWorkflow,
+    ],
     OPERATIONS: [
         DispatcherWorkflow,
         WebhookFanoutWorkflow,
@@ -81,6 +99,7 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
         BackupWorkflow,
         RestoreDrillWorkflow,
         LedgerCheckWorkflow,
+        ProcessCheckWorkflow,
         RetentionWorkflow,
         TimerProbeWorkflow,
         CorrectionWorkflow,

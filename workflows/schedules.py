@@ -35,7 +35,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.exchange.messages import WatchChain
 from domain.exchange.oracle_messages import RefreshAssets
-from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS, Start
+from domain.launchpad.reconcile import Reconcile
+from domain.launchpad.tax_cycle import TaxCycle
+from domain.shared.processes import COPYTRADE, EXCHANGE, LAUNCHPAD, OPERATIONS, Start
 from workflows import search
 from workflows.codec import PayloadUnreadable
 
@@ -46,6 +48,8 @@ SHAPE: Final = 1
 """Counts changes of `_schedule` itself, so that they reach schedules that exist."""
 NEEDS_VAULT: Final = frozenset({"backup-nightly", "restore-drill-weekly"})
 """Listed only where BACKUP_DIR is set."""
+NEEDS_SOLANA: Final = frozenset({"launchpad-reconcile", "tax-distribution", "solana-upkeep"})
+"""Listed only where SOLANA_RPC_URL and LAUNCHPAD_PROGRAM_ID are set."""
 SUNDAY: Final = 0
 DAY: Final = timedelta(days=1)
 
@@ -56,6 +60,14 @@ class Daily(NamedTuple):
     hour: int
     minute: int = 0
     weekday: int | None = None
+
+
+class LaunchpadTimes(NamedTuple):
+    """How often, in seconds; and what is too little to be paid out."""
+
+    reconcile_s: int
+    tax_cycle_s: int
+    tax_least_lamports: int
 
 
 class Wanted(NamedTuple):
@@ -93,10 +105,12 @@ def wanted(
     settlement_s: int = 120,
     drift_s: int = 600,
     markets_s: int = 3_600,
+    launchpad: LaunchpadTimes | None = None,
 ) -> list[Wanted]:
     """Every periodic process of this installation.
 
-    Args:  backups  False when BACKUP_DIR is empty: then there is nothing to write or to rehearse.
+    Args:  backups    False when BACKUP_DIR is empty: then there is nothing to write or to rehearse.
+           launchpad  None where there is none.
     """
     watch = WatchChain(chain_id=chain_id)
     by_schedule = Start(subject_id="")
@@ -117,6 +131,8 @@ def wanted(
         *_of_feed(timedelta(seconds=settlement_s), timedelta(seconds=drift_s), timedelta(seconds=markets_s)),
         _daily("retention-daily", "Retention", None, Daily((nightly + 2) % 24, 30), "Removes what is kept no longer."),
     ]
+    if launchpad is not None:
+        listed += _of_launchpad(launchpad, check)
     if backups:
         drill = Daily((nightly + 1) % 24, 30, SUNDAY)
         listed += [
@@ -132,6 +148,16 @@ def _of_feed(settlement: timedelta, drift: timedelta, markets: timedelta) -> lis
         _often("copytrade-settlement", "Settlement", COPYTRADE, None, settlement, "Pays out resolved markets."),
         _often("copytrade-drift", "Drift", COPYTRADE, None, drift, "Compares shadows with the venue's positions."),
         _often("copytrade-markets", "MarketFacts", COPYTRADE, None, markets, "Reads facts of markets again."),
+    ]
+
+
+def _of_launchpad(times: LaunchpadTimes, check: timedelta) -> list[Wanted]:
+    reconcile, cycle = timedelta(seconds=times.reconcile_s), timedelta(seconds=times.tax_cycle_s)
+    tax = TaxCycle(least_lamports=times.tax_least_lamports)
+    return [
+        _often("launchpad-reconcile", "LaunchpadReconcile", LAUNCHPAD, Reconcile(), reconcile, "Books against Solana."),
+        _often("solana-upkeep", "SolanaUpkeep", LAUNCHPAD, None, check, "Wallet, nodes, forgotten landings."),
+        _often("tax-distribution", "TaxDistribution", LAUNCHPAD, tax, cycle, "Pays out the tax that sales collected."),
     ]
 
 
@@ -258,7 +284,7 @@ async def _fingerprint(there: ScheduleDescription) -> str | None:
 
 
 async def _left_over(client: Client, listed: list[Wanted], *, prune: bool) -> list[str]:
-    names = {one.id for one in listed} | (frozenset() if prune else NEEDS_VAULT)
+    names = {one.id for one in listed} | (frozenset() if prune else NEEDS_VAULT | NEEDS_SOLANA)
     theirs = [e async for e in await client.list_schedules()]
     return sorted(e.id for e in theirs if e.id not in names and OWNER in e.raw_entry.memo.fields)
 

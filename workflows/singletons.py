@@ -16,8 +16,9 @@ from domain.copytrade.feed_messages import RunFeed
 from domain.copytrade.messages import RunGlobal
 from domain.exchange.market_messages import RunMarket
 from domain.exchange.messages import WatchChain
+from domain.launchpad.sale_messages import RunSales
 from domain.shared import ids
-from domain.shared.processes import COPYTRADE, EXCHANGE, OPERATIONS
+from domain.shared.processes import COPYTRADE, EXCHANGE, LAUNCHPAD, OPERATIONS
 from workflows import schedules, search
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,12 @@ async def ensure(
     *,
     engines: int = 2,
     polygon: int = 0,
+    sales: bool = False,
 ) -> None:
     """Start what is missing; what runs is left alone. Several workers may do this at once.
 
     Args:  engines  market engines, which share the assets among them.   polygon  chain the trigger listens to; 0: none.
+           sales  whether there is a sale program to follow.
     """
     watch = WatchChain(chain_id=chain_id)
     if EXCHANGE in queues:
@@ -54,6 +57,8 @@ async def ensure(
     if COPYTRADE in queues and polygon:
         name, follow = "Listens to Polygon for what leaders do", FollowPolygon(chain_id=polygon)
         await _start(client, "ChainTrigger", ids.chain_trigger(polygon), COPYTRADE, name, follow)
+    if LAUNCHPAD in queues and sales:
+        await _start(client, "SaleFeed", ids.SALE_FEED, LAUNCHPAD, "Reads what happens in sales", RunSales())
     if OPERATIONS in queues:
         await _start(client, "Dispatcher", ids.DISPATCHER, OPERATIONS, "Starts the process of every accepted intent")
         await _start(client, "WebhookFanout", "webhook-fanout", OPERATIONS, "Turns events into webhook deliveries")

@@ -96,7 +96,7 @@ def guarded(
 
     Args:  codes  problems beside those every guarded route has.   body  takes a JSON body.
            keyed  takes an Idempotency-Key.   from_temporal_ui  also for pages of the Temporal UI.
-           more   passed to Litestar; `request_example`, `response_example`, `csv` go to the document.
+           more   passed to Litestar; `request_example`, `response_example`, `csv`, `form`, `media` go to the document.
     """
     named: tuple[str, ...] = ("unauthorized", "forbidden", "csrf_failed", *ALWAYS)
     named += (WITH_BODY if body else ()) + (WITH_KEY if keyed else ()) + codes
@@ -110,7 +110,7 @@ def guarded(
 
 
 def _route(summary: str, tag: str, codes: tuple[str, ...], more: dict[str, Any], about: str = "") -> dict[str, Any]:
-    extra = {k: more.pop(k) for k in ("request_example", "response_example", "csv") if k in more}
+    extra = {k: more.pop(k) for k in ("request_example", "response_example", "csv", "form", "media") if k in more}
     responses = problems(*codes) | more.pop("responses", {})
     return {
         "summary": summary,

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from api.deps import ApiConfig
 from api.http import problems
 from api.http.cors import Cors, origin_of
+from api.http.uploads import FORM, PATHS
 
 _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{8,64}\Z")
@@ -149,6 +150,7 @@ def _refusal(scope: Any) -> tuple[str, str] | None:
     if scope["method"] in _WITH_BODY:
         length, kind = _header(scope, b"content-length"), _header(scope, b"content-type")
         has_body = (length not in (None, b"0")) or _header(scope, b"transfer-encoding") is not None
-        if has_body and (kind or b"").split(b";")[0].strip().lower() != b"application/json":
-            return "unsupported_media_type", "send Content-Type: application/json"
+        wanted = FORM if scope["path"] in PATHS else "application/json"
+        if has_body and (kind or b"").split(b";")[0].strip().lower() != wanted.encode():
+            return "unsupported_media_type", f"send Content-Type: {wanted}"
     return None

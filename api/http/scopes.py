@@ -16,6 +16,8 @@ Scope = Literal[
     "exchange:read",
     "exchange:trade",
     "exchange:withdraw",
+    "launchpad:read",
+    "launchpad:write",
     "system:read",
     "system:write",
     "webhooks:write",
@@ -25,9 +27,18 @@ BY_ROLE: Final[dict[str, frozenset[str]]] = {
     "admin": EVERY,
     "operator": EVERY,
     "trader": frozenset(
-        {"accounts:write", "copytrade:read", "exchange:read", "exchange:trade", "exchange:withdraw", "webhooks:write"}
+        {
+            "accounts:write",
+            "copytrade:read",
+            "exchange:read",
+            "exchange:trade",
+            "exchange:withdraw",
+            "launchpad:read",
+            "launchpad:write",
+            "webhooks:write",
+        }
     ),
-    "creator": frozenset({"accounts:write", "exchange:read", "webhooks:write"}),
+    "creator": frozenset({"accounts:write", "exchange:read", "launchpad:read", "launchpad:write", "webhooks:write"}),
 }
 """The default of a new key, and the most it can have. `accounts:write` of a trader reaches its own keys only."""
 STAFF: Final = ("admin", "operator")

@@ -21,6 +21,7 @@ from api.http.asked import AccountFilter, DecisionNote, note_of, own_or_asked
 from api.http.documented import guarded
 from api.http.idempotency import effect, json_answer
 from api.http.scopes import STAFF, Principal
+from api.launchpad.launch_cancel import cancel_launch
 from domain.shared.errors import Rejected
 from domain.shared.processes import PROCESSES, RetryProcess
 from storage.database import transaction
@@ -131,8 +132,9 @@ async def read(deps: Deps, principal: Principal, operation_id: FromPath[UUID]) -
 
 
 @post("/api/operations/{operation_id:uuid}/cancel", status_code=200,
-      **guarded("Cancel an operation", "not_cancellable", "conflict", "temporal_unavailable", tag=TAG,
-                scopes=("exchange:withdraw",), body=True, keyed=True, request_example={"note": "no longer wanted"},
+      **guarded("Cancel an operation", "not_cancellable", "launch_not_cancellable", "conflict", "temporal_unavailable",
+                tag=TAG, scopes=("exchange:withdraw",), body=True, keyed=True,
+                request_example={"note": "no longer wanted"},
                 response_example=EXAMPLE | {"status": "cancelled"}))  # fmt: skip
 async def cancel(
     request: Request[Any, Any, Any],
@@ -142,8 +144,8 @@ async def cancel(
     operation_id: FromPath[UUID],
     data: JSONBody[DecisionNote | None] = None,
 ) -> Response[OperationView]:
-    """A withdrawal can be cancelled until it is signed, one of liquidity until it is paid; operators cancel funding
-    rounds. Other kinds end by themselves. The body may be left out.
+    """A withdrawal can be cancelled until it is signed, one of liquidity until it is paid, a launch until its mint may
+    be; operators cancel funding rounds. Other kinds end by themselves. The body may be left out.
     """
     note = note_of(data)
 
@@ -162,6 +164,8 @@ async def _cancel(deps: Deps, dispatch: Dispatch, principal: Principal, row: Row
         await cancel_withdrawal(deps, dispatch, principal, subject, note)
     elif kind == "lp_withdrawal":
         await cancel_lp_withdrawal(deps, dispatch, principal, subject)
+    elif kind == "token_launch":
+        await cancel_launch(deps, dispatch, principal, subject, note)
     elif kind == "funding_round" and principal.staff:
         await cancel_round(deps, dispatch, principal, subject, note)
     else:

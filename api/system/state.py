@@ -17,6 +17,7 @@ from api.http.documented import guarded, public
 from api.http.edge import RequestMetrics
 from api.http.scopes import STAFF
 from api.system import examples, temporal
+from domain.launchpad.reconcile import Reconciled
 from domain.shared.errors import Rejected
 from domain.shared.money import format_usdc
 from domain.shared.problems import PROBLEMS
@@ -73,14 +74,14 @@ class InvariantsView(BaseModel):
 
 @get("/api/system/invariants",
      **guarded("Check the invariants", "chain_unavailable", "chain_lagging", "quarantined", "unavailable",
-               "temporal_unavailable", tag=TAG, scopes=("system:read",),
+               "temporal_unavailable", "solana_unavailable", tag=TAG, scopes=("system:read",),
                response_example={"ok": True, "checks": [{
                    "name": "ledger_transfers_sum_to_zero", "ok": True, "expected": "0", "actual": "0",
                    "detail": "every transfer has two lines or more and sums to zero per unit"}]}))  # fmt: skip
 async def invariants(deps: Deps) -> Response[InvariantsView]:
     """Computed now, from the books and the chain: sums to zero, balances equal postings, holds, withdrawals and
-    deposits match the ledger, custody covers liabilities at one block. 503 when the chain does not answer: not
-    knowing is not `ok`.
+    deposits match the ledger, custody covers liabilities at one block, every sale is what Solana says it is. 503 when
+    a chain does not answer: not knowing is not `ok`.
     """
     solvency = await deps.solvency()
     checks = [await rules.check(deps.reads, rule) for rule in rules.RULES]
@@ -95,10 +96,17 @@ async def invariants(deps: Deps) -> Response[InvariantsView]:
             f" {format_usdc(solvency.in_flight)} USDC",
         )
     )
+    if deps.launchpad is not None:
+        checks.append(_sales(await deps.launchpad()))
     ok = all(check.ok for check in checks)
     if not ok:
         _log.error("invariants_broken", checks=[c.name for c in checks if not c.ok])
     return bodies.encoded({"ok": ok, "checks": [c._asdict() for c in checks]})
+
+
+def _sales(found: Reconciled) -> rules.Verdict:
+    detail = "; ".join([found.summary, *(f"{subject}: {text}" for subject, text in found.differs.items())])
+    return rules.Verdict("sales_equal_the_chain", not found.differs, "0", str(len(found.differs)), detail)
 
 
 class AuditEntry(BaseModel):

@@ -41,6 +41,14 @@ class Client:
         """Raises: Broken with the problem's code when it is refused."""
         return await self._ok("POST", path, body, wait)
 
+    async def upload(self, path: str, name: str, content: bytes, content_type: str) -> Resource:
+        """A file, as the field `file` of a form."""
+        answer = await self._http.post(path, files={"file": (name, content, content_type)})
+        found: Resource = answer.json()
+        if answer.status_code >= 400:
+            raise Broken(str(found.get("code", "internal_error")), f"POST {path}: {found.get('detail')}")
+        return found
+
     async def refused(self, path: str, body: Any) -> Resource:
         """The problem that answers a request which must be refused."""
         status, found = await self._ask("POST", path, body, 0)

@@ -15,6 +15,7 @@ from cli.demo.board import Board
 from cli.demo.client import Resource
 from cli.demo.copytrade import Copytrade
 from cli.demo.custody import Custody
+from cli.demo.launchpad import Launchpad
 from cli.demo.market import Market
 from cli.demo.prices import NARROW, Prices
 from cli.demo.world import Ended, World
@@ -60,6 +61,10 @@ class Script:
             await self._copytrade()
         else:
             out.print("the venue is a real one here: following leaders is left out")
+        if self.world.solana is not None and "ipfs_url" in self.world.endpoints["upstreams"]:
+            await Launchpad(self.world, self.world.solana, self._tag).play(self.board)
+        else:
+            out.print("Solana or IPFS are real ones here: launches are left out")
         await self.board.play("its deadline is missed", self._missed)
         await self.board.play("balances, to the micro", self._balances)
         await self.board.play("ledger, solvency and every other invariant", self._invariants)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from cli.demo.chain import Chain
 from cli.demo.client import Client, Resource
+from cli.demo.solana import Solana
 from domain.shared.money import parse_usdc
 
 
@@ -34,11 +35,15 @@ class World:
         self.api_url = str(endpoints["api_url"])
         self.api = Client(self.api_url, endpoints["admin_api_key"])
         self.chain = Chain(endpoints["evm"])
+        self.solana = Solana(endpoints["solana"]) if "solana" in endpoints else None
+        """None: the nodes are real ones, whose clock nobody turns."""
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._open.enter_async_context(self.api)
         await self._open.enter_async_context(self.chain)
+        if self.solana is not None:
+            await self._open.enter_async_context(self.solana)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -23,11 +23,12 @@ TOPICS: Final = (
     "oracle",
     "liquidity",
     "copytrade",
+    "launchpad",
     "operations",
     "system",
 )
 
-PUBLIC_TOPICS: Final = frozenset({"assets", "prices", "oracle"})
+PUBLIC_TOPICS: Final = frozenset({"assets", "prices", "oracle", "launchpad"})
 """Market data: an event of these that belongs to no account is for everybody who is signed in."""
 
 

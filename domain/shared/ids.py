@@ -101,3 +101,24 @@ COPYTRADE_FEED = "copytrade-feed"
 GLOBAL_PORTFOLIO = "global-portfolio"
 PRICE_FEED = "price-feed"
 DISPATCHER = "dispatcher"
+
+
+SALE_FEED = "launchpad-sales"
+"""The one process that follows every sale on the chain."""
+
+
+def token_launch(launch_id: str) -> str:
+    return f"launch:{launch_id}"
+
+
+def curve_sale(project_id: str) -> str:
+    return f"curve:{project_id}"
+
+
+def sale_trade(transaction_id: str) -> str:
+    """A transaction that a wallet signed, on its way to the chain."""
+    return f"sale-trade:{transaction_id}"
+
+
+def program_deployment(deployment_id: str) -> str:
+    return f"program-deployment:{deployment_id}"

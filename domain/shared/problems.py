@@ -50,10 +50,27 @@ PROBLEMS: dict[str, Problem] = {
         406, "This list cannot be given in that media type.", "Ask for application/json or text/csv."
     ),
     "payload_too_large": Problem(413, "The body is larger than this route takes.", "The limit is in `detail`."),
-    "unsupported_media_type": Problem(415, "The body must be application/json.", "Set Content-Type: application/json."),
+    "unsupported_media_type": Problem(
+        415, "The body has the wrong media type.", "Send application/json, or the form that the route names."
+    ),
     "idempotency_key_reused": Problem(422, "The same key came with another body.", "Use a new key for a new intent."),
     "rate_limited": Problem(429, "Too many requests.", "Wait Retry-After seconds."),
     # valid, but refused by state, balance or limit
+    "asset_unreadable": Problem(409, "Not a PNG, GIF or JPEG we can read.", "Send another picture."),
+    "asset_limit": Problem(409, "The account has as many pictures as it may have.", "Use one of them again."),
+    "asset_too_large": Problem(413, "A picture may have 5 MB.", "Send a smaller one."),
+    "launch_refused": Problem(409, "The launch cannot be made as asked.", "`detail` names the rule."),
+    "launch_not_cancellable": Problem(409, "The mint exists: it cannot be undone.", "Retry goes forward."),
+    "launch_not_parked": Problem(409, "The launch does not wait for anybody.", "Look at its status."),
+    "signature_not_awaited": Problem(409, "No signature is awaited here.", "Ask for the transaction first."),
+    "transaction_altered": Problem(409, "Not the transaction that was issued.", "Sign the issued bytes unchanged."),
+    "transaction_expired": Problem(409, "The transaction can no longer land.", "Ask for a new one."),
+    "transaction_failed": Problem(409, "The chain refused the transaction.", "`detail` carries the chain's reason."),
+    "sale_not_open": Problem(409, "The sale takes no such act now.", "See its status."),
+    "sale_slippage": Problem(409, "The price moved beyond the limit.", "Ask for a new quote."),
+    "payment_not_found": Problem(409, "No such payment on the chain.", "Pay first; then give the signature."),
+    "payment_used": Problem(409, "This payment was used already.", "A payment pays once."),
+    "mint_not_pump_native": Problem(409, "Pump.fun makes its own mint.", "Choose it at launch."),
     "idempotency_in_flight": Problem(
         409,
         "The first request with this key is still being answered.",
@@ -153,11 +170,22 @@ PROBLEMS: dict[str, Problem] = {
     "polygon_unavailable": Problem(
         503, "The Polygon node does not answer.", "Polls go on without its hints; runbook websocket_down."
     ),
+    "solana_unavailable": Problem(503, "No Solana node answers.", "Nothing is lost; runbook solana_unavailable."),
+    "pinning_unavailable": Problem(503, "The pinning node does not answer.", "Tried again; runbook launch_parked."),
+    "launchpad_off": Problem(503, "This installation has no launchpad.", "SOLANA_RPC_URL is not set."),
     "quarantined": Problem(
         503, "An upstream sent a shape we do not know; it is kept in quarantine.", "Runbook quarantine."
     ),
     # an operator must act
     "internal_error": Problem(500, "A defect in Holdfast.", "Quote `trace_id`."),
+    "pin_mismatch": Problem(500, "A file on IPFS has another name than it must.", "Runbook pin_mismatch."),
+    "launch_parked": Problem(500, "A launch waits for an operator.", "Runbook launch_parked."),
+    "transaction_not_landing": Problem(500, "A transaction does not land.", "Runbook transaction_not_landing."),
+    "graduation_stuck": Problem(500, "A sale cannot graduate.", "Runbook graduation_stuck."),
+    "refund_stuck": Problem(500, "A buyer's refund does not land.", "Runbook refund_stuck."),
+    "payer_float_low": Problem(500, "The platform's wallet runs out of SOL.", "Runbook payer_float_low."),
+    "deployment_stuck": Problem(500, "A program cannot be published.", "Runbook deployment_stuck."),
+    "chain_differs": Problem(500, "The books and Solana differ.", "Runbook chain_differs."),
     "ledger_mismatch": Problem(500, "The books do not add up.", "Withdrawals are stopped; runbook ledger_mismatch."),
     "insolvent": Problem(500, "Custody does not cover the liabilities.", "Withdrawals are stopped; runbook insolvent."),
     "deep_reorg": Problem(
@@ -174,8 +202,9 @@ PROBLEMS: dict[str, Problem] = {
     "wrong_chain": Problem(
         500,
         "The node serves another chain than configured.",
-        "Correct ARBITRUM_RPC_URL or ARBITRUM_CHAIN_ID.",
+        "Correct ARBITRUM_RPC_URL or ARBITRUM_CHAIN_ID; of Solana SOLANA_RPC_URL or SOLANA_CLUSTER.",
     ),
+    "process_gone": Problem(500, "An operation is open and nothing carries it on.", "Runbook process_gone."),
     "engine_lagging": Problem(500, "Orders wait longer than they should.", "Runbook engine_lagging."),
     "funding_refund_stuck": Problem(500, "A refund of a funding round does not end.", "Runbook funding_refund_stuck."),
     "oracle_degraded": Problem(

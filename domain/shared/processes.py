@@ -36,19 +36,26 @@ class ParkOperation(BaseModel):
 
 
 class Process(NamedTuple):
-    """`again`: started anew when its last run failed or was terminated; its row says whether anything is left to do."""
+    """`again`: started anew when its last run failed or was terminated; its row says whether anything is left to do.
+    `notice_s`: after how long a worker that died in the middle of a decision is noticed."""
 
     workflow: str
     queue: str
     area: str
     again: bool = False
+    notice_s: int = 10
 
 
 EXCHANGE: Final = "exchange"
 COPYTRADE: Final = "copytrade"
+LAUNCHPAD: Final = "launchpad"
 OPERATIONS: Final = "operations"
 EVM_SIGNER: Final = "evm-signer"
-QUEUES: Final = (EXCHANGE, COPYTRADE, OPERATIONS, EVM_SIGNER)
+SOLANA_SIGNER: Final = "solana-signer"
+QUEUES: Final = (EXCHANGE, COPYTRADE, LAUNCHPAD, OPERATIONS, EVM_SIGNER, SOLANA_SIGNER)
+
+SIGNERS: Final = frozenset({EVM_SIGNER, SOLANA_SIGNER})
+"""Served by processes that hold keys and do nothing else."""
 
 PROCESSES: Final[dict[str, Process]] = {
     "deposit": Process("Deposit", EXCHANGE, "exchange"),
@@ -65,6 +72,10 @@ PROCESSES: Final[dict[str, Process]] = {
     "rebuild_snapshots": Process("RebuildSnapshots", COPYTRADE, "copytrade", again=True),
     "config_test": Process("ConfigTest", COPYTRADE, "copytrade"),
     "paper_close": Process("PaperClose", COPYTRADE, "copytrade", again=True),
+    "token_launch": Process("TokenLaunch", LAUNCHPAD, "launchpad", again=True, notice_s=2),
+    "curve_sale": Process("CurveSale", LAUNCHPAD, "launchpad", again=True),
+    "sale_trade": Process("SaleTrade", LAUNCHPAD, "launchpad", again=True),
+    "program_deployment": Process("ProgramDeployment", LAUNCHPAD, "launchpad", again=True),
     "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations", again=True),
     "backup": Process("Backup", OPERATIONS, "operations"),
     "restore_drill": Process("RestoreDrill", OPERATIONS, "operations"),

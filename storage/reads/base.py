@@ -26,6 +26,21 @@ def shares(column: str) -> str:
     return f"trim_scale({column} * 0.000000000000000001)::text"
 
 
+def sol(column: str) -> str:
+    """SQL: lamports as SOL, a decimal string."""
+    return f"trim_scale({column} * 0.000000001)::text"
+
+
+def sol_price(column: str) -> str:
+    """SQL: 10^-9 lamport per whole token as SOL per token, a decimal string."""
+    return f"trim_scale({column} * 0.000000000000000001)::text"
+
+
+def tokens(column: str, decimals: str) -> str:
+    """SQL: base units as whole tokens, a decimal string; both are columns."""
+    return f"trim_scale({column} * 10::numeric ^ -{decimals})::text"
+
+
 def on_accounts(paths: str) -> str:
     """SQL: that posting `p` may be on one of these account paths, by the hash that the index of the lines is made of;
     goes beside `p.account = ANY(…)`."""

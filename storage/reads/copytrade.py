@@ -65,7 +65,9 @@ ATTEMPT: Final = Listing(
       'levels', (SELECT coalesce(json_agg(json_build_object('level', f.level, 'price', {usdc("f.fill_price_micros")},
                    'shares', {usdc("f.filled_share_micros")}, 'notional_usdc', {usdc("f.fill_notional_micros")},
                    'fee_usdc', {usdc("f.fee_micros")}) ORDER BY f.level), '[]')
-                 FROM copytrade.executable_fills f WHERE f.copy_attempt_id = c.id))""",
+                 FROM copytrade.executable_fills f WHERE f.copy_attempt_id = c.id),
+      'event_ids', (SELECT coalesce(json_agg(e.event_id ORDER BY e.event_id), '[]') FROM copytrade.group_members e
+                    WHERE e.group_key = c.group_key))""",
     source=f"{_ATTEMPTS_FROM} LEFT JOIN copytrade.group_inputs i ON i.group_key = c.group_key",
     key="c.id",
 )

@@ -7,14 +7,17 @@ from typing import Final
 from storage.database import Pool
 from storage.reads.base import Found, Listing, Row, fetch_item, fetch_page, moment
 
+STEPS: Final = f"""coalesce((SELECT json_agg(json_build_object('name', s.name, 'status', s.status,
+                 'attempts', s.attempts, 'started_at', {moment("s.started_at")},
+                 'finished_at', {moment("s.finished_at")}, 'detail', s.detail, 'links', s.links) ORDER BY s.position)
+               FROM platform.operation_steps s WHERE s.operation_id = o.id), '[]'::json)"""
+"""SQL: the steps of operation `o`."""
+
 OPERATIONS: Final = Listing(
     body=f"""json_build_object('id', o.id, 'kind', o.kind, 'subject_id', o.subject_id, 'account_id', o.account_id,
              'status', o.status, 'summary', o.summary, 'failure_code', o.failure_code,
              'started_at', {moment("o.started_at")}, 'finished_at', {moment("o.finished_at")},
-             'steps', coalesce((SELECT json_agg(json_build_object('name', s.name, 'status', s.status,
-                 'attempts', s.attempts, 'started_at', {moment("s.started_at")},
-                 'finished_at', {moment("s.finished_at")}, 'detail', s.detail, 'links', s.links) ORDER BY s.position)
-               FROM platform.operation_steps s WHERE s.operation_id = o.id), '[]'::json))""",
+             'steps', {STEPS})""",
     source="platform.operations o",
     key="o.id",
     extra="""o.id, o.account_id AS owner, o.kind, o.subject_id, o.status::text AS status, o.workflow_id,

@@ -1,12 +1,25 @@
 """The schema as SQLAlchemy tables: the source for Alembic and for a test that compares both with the database."""
 
-from storage.tables import copying, copytrade, exchange, ledger, liquidity, market, platform, portfolios, pricing
+from storage.tables import (
+    copying,
+    copytrade,
+    exchange,
+    launchpad,
+    ledger,
+    liquidity,
+    market,
+    platform,
+    portfolios,
+    pricing,
+    sales,
+)
 from storage.tables.base import metadata
 
 __all__ = [
     "copying",
     "copytrade",
     "exchange",
+    "launchpad",
     "ledger",
     "liquidity",
     "market",
@@ -14,4 +27,5 @@ __all__ = [
     "platform",
     "portfolios",
     "pricing",
+    "sales",
 ]

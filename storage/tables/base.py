@@ -17,7 +17,7 @@ metadata = MetaData(
     }
 )
 
-SCHEMAS = ("platform", "exchange", "copytrade")
+SCHEMAS = ("platform", "exchange", "copytrade", "launchpad")
 
 
 def uuid_key() -> Column[Any]:

@@ -70,12 +70,15 @@ def config(**changes: Any) -> ApiConfig:
 
 
 async def make_deps(dsn: str, *, address: str = NOWHERE, **changes: Any) -> Deps:
-    """Everything the app needs; `changes` go to the configuration, except `solvency`, `addresses`, `codec`."""
+    """Everything the app needs; `changes` go to the configuration, except `solvency`, `addresses`, `codec`,
+    `referral_account`, `launchpad`, `solana`."""
     client = await temporal.connect(address, "default", lazy=True)
     xpub = BIP32.from_seed(secrets.token_bytes(32)).get_xpub_from_path("m/44'/60'/0'")
     solvency = changes.pop("solvency", no_chain)
     addresses = changes.pop("addresses", HdAddresses(xpub))
     codec = changes.pop("codec", None)
+    referral_account, launchpad = changes.pop("referral_account", None), changes.pop("launchpad", None)
+    solana = changes.pop("solana", None)
     return Deps(
         config=config(**changes),
         reads=make_pool(dsn, size=8, name="api-reads", read_only=True),
@@ -85,6 +88,9 @@ async def make_deps(dsn: str, *, address: str = NOWHERE, **changes: Any) -> Deps
         addresses=addresses,
         solvency=solvency,
         codec=codec,
+        referral_account=referral_account,
+        launchpad=launchpad,
+        solana=solana,
     )
 
 

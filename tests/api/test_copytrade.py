@@ -95,6 +95,25 @@ async def test_the_general_rules_are_the_locked_defaults(fresh_api: Api) -> None
     assert rules["warnings"] == []
 
 
+async def test_a_preset_makes_a_small_bankroll_trade(fresh_api: Api) -> None:
+    """Keys that are given stand over it; what it does not name is inherited."""
+    user = (await _follow(fresh_api, wallet=_wallet(), bankroll_usdc="20")).json()["id"]
+    own = f"/api/copytrade/config/user/{user}"
+    assert "max < min" in (await fresh_api.get(own)).json()["warnings"][0]
+    chosen = {"preset": "small_bankroll", "small_trades": {"flush_minimum_micros": 2_000_000}}
+    view = (await fresh_api.post(own, chosen)).json()
+    assert view["warnings"] == []
+    assert view["config"]["small_trades"] == CopyConfig().small_trades.model_dump() | {
+        "enabled": True, "threshold_micros": 1_000_000, "flush_minimum_micros": 2_000_000,
+        "execution_minimum_micros": 1_000_000,
+    }  # fmt: skip
+    assert view["config"]["sizing"]["max_trade_bankroll_bps"] == 500
+    assert view["config"]["sizing"]["copy_pct_notional_bps"] == 100
+    long = await fresh_api.post(own, chosen | {"small_trades": {"longest_ms": 60_000}})
+    assert "max_copy_age_ms" in long.json()["warnings"][0]
+    problem(await fresh_api.post(own, {"preset": "large_bankroll"}), 400, "validation_failed")
+
+
 async def test_rules_are_merged_when_they_change(fresh_api: Api) -> None:
     api = fresh_api
     user = (await _follow(api, wallet=_wallet(), bankroll_usdc="200")).json()["id"]

@@ -13,6 +13,7 @@ import httpx
 import pytest_asyncio
 
 from composition.custody import make_solvency
+from domain.shared.processes import QUEUES
 from localnet.sink import WebhookSink
 from storage.database import transaction
 from storage.operations import set_operation
@@ -67,7 +68,7 @@ async def test_it_is_ready_and_knows_its_queues(both: Opened) -> None:
     assert ready["ready"] is True
     assert ready["temporal"] == "ok"
     temporal = (await api.get("/api/system/status")).json()["temporal"]
-    assert {queue["name"] for queue in temporal["queues"]} == {"exchange", "copytrade", "operations", "evm-signer"}
+    assert {queue["name"] for queue in temporal["queues"]} == set(QUEUES)
     assert all(queue["activity_backlog"] >= 0 for queue in temporal["queues"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.main import app
+from tests.cli.conftest import Holdfast
+from tests.world.copytrade import rows
 from tests.world.venue import RunningVenue, running_venue
 
 
@@ -73,3 +76,14 @@ async def test_record_needs_a_wallet_and_sensible_settings(tmp_path: Path) -> No
         result = await record(venue, "--wallet", "x", "--out", str(tmp_path / "x"), POLYMARKET_MAX_RPS="none")
         assert result.exit_code == 2
         assert "polymarket_max_rps" in result.output
+
+
+async def test_who_is_followed_begins_with_the_installations_bankroll(holdfast: Holdfast, database: str) -> None:
+    """As over HTTP; `--bankroll` is for this leader alone."""
+    env = {"DATABASE_URL": database, "HOLDFAST_OPERATOR": "tester", "STARTING_BANKROLL_MICROS": "250000000"}
+    for label, more in (("usual", []), ("own", ["--bankroll", "75.5"])):
+        wallet = "0x" + secrets.token_hex(20)
+        done = await holdfast("copytrade", "follow", label, "--wallet", wallet, *more, "--json", env=env)
+        assert done.code == 0, done.err
+    found = await rows(database, "SELECT label, bankroll_micros FROM copytrade.followed_users ORDER BY label DESC")
+    assert [tuple(row.values()) for row in found] == [("usual", 250_000_000), ("own", 75_500_000)]

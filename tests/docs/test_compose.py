@@ -28,7 +28,10 @@ def test_only_the_signer_gets_wallet_keys() -> None:
 
 def test_only_the_signer_polls_the_signer_queue() -> None:
     queues = {name: SERVICES[name]["command"][-1].split(",") for name in WORKERS}
-    assert queues == {"worker": ["exchange", "copytrade", "operations"], "evm-signer": ["evm-signer"]}
+    assert queues == {
+        "worker": ["exchange", "copytrade", "launchpad", "operations"],
+        "evm-signer": ["evm-signer", "solana-signer"],
+    }
 
 
 def test_signer_is_out_of_reach_of_the_public_side() -> None:

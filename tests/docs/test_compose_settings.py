@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import settings
+from settings.launchpad import LaunchpadWorkerSettings
 from tests.deployment import (
     COMPOSE_TEXT,
     ROOT,
@@ -29,6 +30,7 @@ COPYTRADE = {
     for field in settings.WorkerSettings.model_fields
     if field.startswith(("polymarket_", "polygon_", "copytrade_", "alchemy_"))
 }
+PINNING = {field.upper() for field in LaunchpadWorkerSettings.model_fields if not field.startswith("solana_")}
 # Set where only one kind of process needs it: not an omission.
 NOT_FOR = {
     "worker": {"TEMPORAL_DB_FILE", "PG_BIN_DIR", "DATA_DIR"},
@@ -51,6 +53,7 @@ NOT_FOR = {
         "ORACLE_MIN_HOSTS",
         "ORACLE_AT_ONCE",
         *COPYTRADE,
+        *PINNING,
     },
 }
 

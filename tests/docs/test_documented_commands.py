@@ -11,6 +11,7 @@ from tests.pages import PAGES, ROOT, fenced, relative
 
 NOT_SETTINGS = {
     "RECOVERY_KILLS",
+    "LAUNCH_LAUNCHES",
     "NAME_FILE",
     "TYPE_CHECKING",
     "ALLOW_DUPLICATE",

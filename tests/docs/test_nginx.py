@@ -35,6 +35,10 @@ def test_nginx_redirects_proxies_and_hides() -> None:
     events = blocks["^~ /api/events"]
     assert "proxy_buffering off;" in events
     assert "proxy_read_timeout 1h;" in events
+    socket = blocks["= /api/sync"]
+    assert "limit_conn streams 20;" in socket
+    assert "proxy_read_timeout 1h;" in socket
+    assert "proxy_set_header Upgrade $http_upgrade;" in text
     # proxy_set_header in a location would drop all those above: none may appear there.
     assert not any("proxy_set_header" in block for block in blocks.values())
 

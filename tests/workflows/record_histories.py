@@ -31,15 +31,22 @@ from storage.migrate import upgrade
 from tests.workflows.record_chain import chain
 from tests.workflows.record_copying import copying
 from tests.workflows.record_corrections import corrections
+from tests.workflows.record_deployments import deployments
 from tests.workflows.record_feed import feed
+from tests.workflows.record_landings import looks
+from tests.workflows.record_launches import launches
 from tests.workflows.record_liquidity import QUEUE_S, liquidity
 from tests.workflows.record_market import market
 from tests.workflows.record_oracle import oracle, upstreams
 from tests.workflows.record_paper import paper
 from tests.workflows.record_prices import prices
+from tests.workflows.record_sales import sales
+from tests.workflows.record_upkeep import upkeep_of_sales
 from tests.world import CHAIN_ID, USDC, World, fresh_address
 
 HISTORIES = Path(__file__).parent / "replay" / "histories"
+ROOT = Path(__file__).resolve().parents[2]
+"""Not told in a golden: stack traces name files from here on."""
 Scenario = Callable[[World], Awaitable[dict[str, str]]]
 """Plays on a world; returns {"Workflow/path": workflow id}."""
 
@@ -111,7 +118,7 @@ async def upkeep(world: World) -> dict[str, str]:
         await world.client.execute_workflow(workflow, watch, id=name, task_queue="exchange")
     await world.rows(
         """INSERT INTO platform.operations (id, kind, subject_id, workflow_id, summary, dispatched_at)
-           VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), 'deposit:lost', 'lost', now() - interval '1 hour')"""
+           VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), 'deposit:lost', 'lost', now() - interval '1h')"""
     )
     for workflow, name in (
         ("LedgerCheck", "ledger-check"),
@@ -175,6 +182,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     chain,
     feed,
     paper,
+    deployments,
+    launches,
+    sales,
+    upkeep_of_sales,
+    looks,
 )
 
 
@@ -188,7 +200,7 @@ async def _record(world: World, found: dict[str, str]) -> None:
         if not path.endswith("/running"):
             await asyncio.wait_for(handle.result(), 60)
         file.parent.mkdir(parents=True, exist_ok=True)
-        history = json.loads((await handle.fetch_history()).to_json())
+        history = json.loads((await handle.fetch_history()).to_json().replace(f"{ROOT}/", "./"))
         file.write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
         print("recorded", file.relative_to(HISTORIES))
 

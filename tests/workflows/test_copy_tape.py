@@ -22,6 +22,8 @@ async def test_a_tape_gives_the_same_ledger_however_it_is_played(
     tape = await record(first, tmp_path / "first", seed=SEED)
     assert await count(first, "copy_attempts WHERE decision = 'EXECUTE'") > 4
     assert await count(first, "ledger_entries WHERE entry_type = 'SETTLEMENT'") > 0
+    assert await count(first, "copy_attempts WHERE buffered_count > 0") > 0
+    assert await count(first, "copy_attempts WHERE out_of_order") == 0
     save(tape, tmp_path / "tape.jsonl")
     tape = load(tmp_path / "tape.jsonl")
     found = [await hashes(first)]

@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +15,15 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from domain.copytrade.feed_messages import FollowEnded, RunFeed
+from domain.copytrade.messages import RunGlobal
 from domain.shared import ids
 from domain.shared.processes import COPYTRADE, Start
 from localnet.running import RunningTemporal, running_temporal
+from storage.copytrade.configs import change_general
+from storage.database import transaction
 from tests.feed_lab import FeedLab, open_feed_lab
 from tests.feed_worker import feed_settings, start_worker
+from tests.scene_lab import LADDER
 from workflows import client as temporal
 
 RAIN = "rain-in-paris"
@@ -51,6 +56,9 @@ class Processes:
             self.client.execute_workflow(workflow, args=given, id=name, task_queue=COPYTRADE, result_type=result), 60
         )
 
+    async def portfolio(self) -> None:
+        await self.client.start_workflow("GlobalPortfolio", RunGlobal(), id=ids.GLOBAL_PORTFOLIO, task_queue=COPYTRADE)
+
     async def feed(self) -> None:
         await self.client.start_workflow("CopytradeFeed", RunFeed(), id=ids.COPYTRADE_FEED, task_queue=COPYTRADE)
 
@@ -76,8 +84,9 @@ async def processes(lab: FeedLab, server: RunningTemporal) -> AsyncIterator[Proc
     try:
         yield made
     finally:
-        with contextlib.suppress(Exception):
-            await client.get_workflow_handle(ids.COPYTRADE_FEED).terminate()
+        for name in (ids.COPYTRADE_FEED, ids.GLOBAL_PORTFOLIO):
+            with contextlib.suppress(Exception):
+                await client.get_workflow_handle(name).terminate()
         while made.children:
             await made.kill()
 
@@ -167,3 +176,40 @@ async def test_sigkill_of_the_worker_loses_and_doubles_nothing(lab: FeedLab, ser
         )
         assert members["members"] == members["fills"] == members["events"]
     await lab.check_shadow()
+
+
+async def test_small_trades_that_wait_survive_sigkill(lab: FeedLab, server: RunningTemporal) -> None:
+    """Killed whenever one has joined: what waits is in the books, and is decided once in each portfolio."""
+    market = lab.venue.venue.market(RAIN)
+    await lab.venue.book(market.tokens[0].id, *LADDER)
+    rules = {
+        "small_trades": {"enabled": True, "quiet_ms": 120_000, "longest_ms": 600_000},
+        "guardrails": {"max_copy_age_ms": 600_000},
+    }
+    async with transaction(lab.books.pool) as connection:
+        await change_general(connection, rules, actor="test", reason="kill")
+    async with processes(lab, server) as world:
+        user, _ = await world.follow("alice")
+        await world.feed()
+        await world.portfolio()
+        for number in (1, 2, 3):
+            await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "40", price="0.51")
+            await lab.until(lambda: lab.groups(user), lambda found, n=number: sum(g["fills"] for g in found) == n, 30)
+            await world.kill()
+            await world.worker()
+        attempts = "SELECT *, decision::text AS verdict, source_type::text AS source FROM copytrade.copy_attempts"
+        found = await lab.until(lambda: lab.rows(attempts), lambda rows: len(rows) == 2, timeout=30)
+        [group] = await lab.groups(user)
+        handle = world.client.get_workflow_handle(ids.copy_attempt(group["group_key"]))
+        await asyncio.wait_for(handle.result(), 30)
+    assert {(a["verdict"], a["source"], a["buffered_count"], a["group_key"]) for a in found} == {
+        ("EXECUTE", "BUFFER", 3, group["group_key"])
+    }
+    counted = await lab.row(
+        """SELECT (SELECT count(*) FROM copytrade.group_members) AS members,
+             (SELECT count(*) FROM copytrade.group_inputs) AS inputs,
+             (SELECT count(*) FROM copytrade.ledger_entries WHERE ref_id = %s AND entry_type = 'TRADE_FILL') AS own""",
+        group["group_key"],
+    )
+    assert counted == {"members": 3, "inputs": 1, "own": 2}
+    assert group["due_at"] < group["window_start"] + timedelta(seconds=100), "closed by what came together"

@@ -129,6 +129,49 @@ def test_goldens_of_corrections_end_as_their_names_say(golden: str, status: str)
     assert _payload(ended["result"])[0]["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("golden", "counts"),
+    [("nothing_is_due", (0, 0)), ("paid_and_burned", (2, 0)), ("somebody_else_paid_out", (2, 1))],
+)
+def test_goldens_of_tax_cycles_end_as_their_names_say(golden: str, counts: tuple[int, int]) -> None:
+    events = json.loads((REPLAY / "histories" / "TaxDistribution" / f"{golden}.json").read_text())["events"]
+    done = _payload(events[-1]["workflowExecutionCompletedEventAttributes"]["result"])[0]
+    assert (done["landed"], done["failed"]) == counts
+    assert ("nothing_due" in done["summary"]) == bool(done["failed"])
+
+
+@pytest.mark.parametrize(("golden", "count"), [("agrees", 0), ("differs", 1)])
+def test_goldens_of_comparisons_end_as_their_names_say(golden: str, count: int) -> None:
+    events = json.loads((REPLAY / "histories" / "LaunchpadReconcile" / f"{golden}.json").read_text())["events"]
+    found = _payload(events[-1]["workflowExecutionCompletedEventAttributes"]["result"])[0]
+    assert (found["sales"], len(found["differs"])) == (1, count)
+
+
+@pytest.mark.parametrize(
+    ("golden", "status", "signed"),
+    [
+        ("live", "live", ["mint", "create_sale"]),
+        ("parked_after_the_mint_and_resumed", "live", ["mint", "create_sale", "create_sale"]),
+        ("signed_by_its_creator", "live", ["mint", "create_sale"]),
+        ("held_by_the_kill_switch", "live", ["mint", "create_sale"]),
+        ("undone_when_the_pinning_node_refused", "undone", []),
+        ("cancelled_while_it_waited_for_a_payment", "undone", []),
+    ],
+)
+def test_goldens_of_launches_end_as_their_names_say(golden: str, status: str, signed: list[str]) -> None:
+    """And sign what they say, in this order; after that both once more, until they are final."""
+    events = json.loads((REPLAY / "histories" / "TokenLaunch" / f"{golden}.json").read_text())["events"]
+    ended = events[-1]["workflowExecutionCompletedEventAttributes"]
+    assert _payload(ended["result"])[0]["status"] == status
+    scheduled = [
+        e["activityTaskScheduledEventAttributes"] for e in events if "activityTaskScheduledEventAttributes" in e
+    ]
+    signing = [a for a in scheduled if a["activityType"]["name"] == "sign_solana"]
+    assert {a["taskQueue"]["name"] for a in signing} <= {"solana-signer"}
+    keys = [_payload(a["input"])[0]["key"].split(":")[2] for a in signing]
+    assert keys == ([*signed, "mint", "create_sale"] if signed else [])
+
+
 # --- fingerprints: the commands each workflow can issue, in the order of its source ------------------------------
 
 COMMANDS = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflows.schedules import NEEDS_VAULT, Daily, Wanted, wanted
+from workflows.schedules import NEEDS_SOLANA, NEEDS_VAULT, Daily, LaunchpadTimes, Wanted, wanted
 
-BASE = {"custody_interval_s": 600, "check_interval_s": 60, "backup_hour_utc": 3, "backups": True}
+BASE = {"custody_interval_s": 600, "check_interval_s": 60, "backup_hour_utc": 3, "backups": True,
+        "launchpad": LaunchpadTimes(300, 230, 10_000_000)}  # fmt: skip
 
 
 def listed(**changes: object) -> dict[str, Wanted]:
@@ -17,12 +18,17 @@ def test_every_periodic_process_is_listed_once() -> None:
     assert set(listed()) == {
         "custody-upkeep", "solvency", "ledger-check", "retention-daily", "backup-nightly", "restore-drill-weekly",
         "oracle-round", "liquidity-upkeep", "copytrade-marks", "copytrade-snapshots", "copytrade-settlement",
-        "copytrade-drift", "copytrade-markets",
+        "copytrade-drift", "copytrade-markets", "process-check", "launchpad-reconcile", "tax-distribution",
+        "solana-upkeep",
     }  # fmt: skip
 
 
 def test_without_a_vault_there_is_no_backup_and_no_drill() -> None:
     assert set(listed()) - set(listed(backups=False)) == NEEDS_VAULT
+
+
+def test_without_solana_nothing_is_reconciled_or_paid_out() -> None:
+    assert set(listed()) - set(listed(launchpad=None)) == NEEDS_SOLANA
 
 
 def test_every_run_has_a_longest_time_and_catches_up_minutes_not_days() -> None:

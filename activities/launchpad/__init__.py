@@ -1,0 +1,1 @@
+"""Launchpad activities: transactions on Solana, launches, sales, pinning, deployments."""

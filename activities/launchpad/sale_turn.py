@@ -1,0 +1,222 @@
+"""One turn of the feed of sales: look at every account, read the histories of those that moved, compare the two."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from temporalio import activity
+
+from domain.launchpad.chain_time import CLOCK, time_of
+from domain.launchpad.sale import SaleState, Told
+from domain.launchpad.sale_life import ENDED, Phase, phase, status
+from domain.launchpad.sale_messages import Followed, SaleNews, ToldTransaction
+from domain.shared import ids
+from domain.shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from domain.launchpad.solana import Account, SignatureRow
+    from gateways.protocols import SolanaNodes
+    from gateways.solana.sale_program import SaleProgram
+    from storage.launchpad.sale_feed import SaleFeedStore
+
+ACCOUNTS_MOST: Final = 99
+"""In one call, beside the clock."""
+PAGE: Final = 1_000
+BATCH: Final = 50
+"""Transactions that are read together and booked together."""
+READS_AT_ONCE: Final = 8
+REREAD_S: Final = 15.0
+"""So often the history of a sale is looked at whose account did not move."""
+REREAD_ENDED_S: Final = 60.0
+POKE_S: Final = 10.0
+DIFFERS_REREAD_S: Final = 5.0
+DIFFERS_ALERT_S: Final = 20.0
+REREAD_AGAIN_S: Final = 300.0
+"""So often the whole history is read of a sale that stays different."""
+UNREAD_ALERT_S: Final = 60.0
+
+T = TypeVar("T")
+
+
+@dataclass
+class Collaborators:
+    """`read_logs`: (program, logs) → what it told.  `signal`: (workflow id, name, argument) → False when none runs."""
+
+    nodes: SolanaNodes
+    program: SaleProgram
+    read_logs: Callable[[str, Sequence[str]], Told]
+    quarantine: Callable[[str, str, str, Any], Awaitable[None]]
+    signal: Callable[[str, str, SaleNews], Awaitable[bool]]
+    redispatch: Callable[[list[str]], Awaitable[None]]
+
+
+@dataclass
+class _Seen:
+    """What this turn remembers of a sale. `differs_since`: the account is not what its events add up to."""
+
+    digest: bytes = b""
+    read_at: float = -REREAD_ENDED_S
+    poked_at: float = -POKE_S
+    differs_since: float | None = None
+    reread_at: float = -REREAD_AGAIN_S
+    reread: bool = False
+    unread_since: float | None = None
+    alerted: bool = False
+    agreed: bool = False
+
+
+@dataclass
+class SaleTurn:
+    """Owns the feed's connection for a while."""
+
+    store: SaleFeedStore
+    with_: Collaborators
+    recorded: int = 0
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+
+    async def look(self) -> None:
+        """At every sale once. A sale that cannot be read now does not keep the others from being read.
+
+        Raises: Unavailable when none could be read.
+        """
+        failed: Unavailable | None = None
+        read = 0
+        for some in _some(await self.store.followed(), ACCOUNTS_MOST):
+            addresses = [CLOCK, *(sale.address for sale in some)]
+            clock, *accounts = await self.with_.nodes.accounts(addresses, commitment="finalized")
+            if clock is None:
+                raise Unavailable("solana_unavailable", "a node does not know the clock")
+            for sale, account in zip(some, accounts, strict=True):
+                try:
+                    if account is not None:
+                        await self._look_at(sale, account, time_of(clock.data))
+                    read += 1
+                except Unavailable as away:
+                    failed = away
+                    await self._unread(sale, away)
+        if failed is not None and not read:
+            raise failed
+
+    async def _unread(self, sale: Followed, away: Unavailable) -> None:
+        activity.logger.warning("sale %s was not read: %s", sale.id, away.detail)
+        seen, now = self._seen.setdefault(sale.id, _Seen()), time.monotonic()
+        seen.unread_since = seen.unread_since or now
+        if now > seen.unread_since + UNREAD_ALERT_S and not seen.alerted:
+            await self.store.differs(sale, (f"its history cannot be read: {away.detail}",))
+            seen.alerted = True
+
+    async def _look_at(self, sale: Followed, account: Account, now: int) -> None:
+        seen = self._seen.setdefault(sale.id, _Seen())
+        state = self.with_.program.read_sale(account.address, account.data)
+        digest = hashlib.sha256(account.data).digest()
+        pause = REREAD_ENDED_S if sale.status in ENDED else REREAD_S
+        due = time.monotonic() > seen.read_at + pause
+        if digest != seen.digest or due or seen.differs_since is not None:
+            reached = await self._read(sale, seen)
+            found = await self.store.observed(sale, state, account.slot, now)
+            if reached <= account.slot:  # events that are younger than the account say nothing about it
+                await self._judge(sale, seen, found)
+            seen.digest, seen.read_at, seen.unread_since = digest, time.monotonic(), None
+        await self._poke(sale, seen, state, now)
+
+    async def _read(self, sale: Followed, seen: _Seen) -> int:
+        """Book what is new; the slot of the last transaction that concerns the sale."""
+        if seen.reread:
+            seen.reread_at = time.monotonic()
+        rows = await self._rows(sale, None if seen.reread else sale.cursor or None)
+        reached = sale.cursor_slot
+        for some in _some(rows, BATCH):
+            page = await self._told(some)
+            chains = await self._uplines(sale, page)
+            self.recorded += await self.store.record(sale, page, chains)
+            reached = max(reached, page[-1].slot)
+        return reached
+
+    async def _rows(self, sale: Followed, until: str | None) -> list[SignatureRow]:
+        """Everything after `until`, oldest first."""
+        found: list[SignatureRow] = []
+        while True:
+            before = found[-1].signature if found else None
+            page = await self.with_.nodes.signatures_for(sale.address, until=until, before=before, limit=PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found[::-1]
+
+    async def _told(self, rows: Sequence[SignatureRow]) -> list[ToldTransaction]:
+        """What these transactions told; those that failed told nothing."""
+        limit = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def one(row: SignatureRow) -> ToldTransaction:
+            async with limit:
+                return await self._told_by(row)
+
+        return await asyncio.gather(*(one(row) for row in rows))
+
+    async def _told_by(self, row: SignatureRow) -> ToldTransaction:
+        nothing = ToldTransaction(row.signature, row.slot, row.block_time)
+        if row.err is not None:
+            return nothing
+        found = await self.with_.nodes.transaction(row.signature)
+        if found is None:
+            raise Unavailable("solana_unavailable", f"{row.signature} is in the history, but no node has it")
+        if found.err is not None:
+            return nothing
+        told = self.with_.read_logs(self.with_.program.program, found.logs)
+        for data in told.unknown:
+            payload = {"signature": row.signature, "slot": row.slot, "data": data}
+            await self.with_.quarantine("solana", "sale_event", "the program told what its IDL does not know", payload)
+        if told.cut:
+            payload = {"signature": row.signature, "slot": row.slot, "logs": list(found.logs)}
+            await self.with_.quarantine("solana", "sale_logs", "the node cut the logs off", payload)
+        block_time = row.block_time if row.block_time is not None else found.block_time
+        return ToldTransaction(row.signature, row.slot, block_time, tuple(enumerate(told.events)))
+
+    async def _uplines(self, sale: Followed, page: Sequence[ToldTransaction]) -> dict[str, tuple[str, ...]]:
+        """The chains of those who traded with one; it is fixed at registration, so it can be read at any time."""
+        events = (event for transaction in page for _, event in transaction.events)
+        traders = {event.data["trader"] for event in events if event.kind in ("Traded", "ReferralSettled")}
+        found = await self.store.uplines(sorted(traders))
+        told = (event for transaction in page for _, event in transaction.events if event.kind == "Traded")
+        for trader in sorted({event.data["trader"] for event in told if event.data["referral"]} - set(found)):
+            address = self.with_.program.addresses.referral(trader)
+            account = await self.with_.nodes.account(address, commitment="finalized")
+            if account is None:
+                raise Unavailable("solana_unavailable", f"{trader} traded with uplines, but no node has its account")
+            found[trader] = self.with_.program.read_referral(account.data).upline
+        return found
+
+    async def _judge(self, sale: Followed, seen: _Seen, found: tuple[str, ...]) -> None:
+        """A node's history may be behind its accounts for a moment. What stays different is read anew, then told."""
+        now = time.monotonic()
+        if not found:
+            if not seen.agreed or seen.differs_since is not None:
+                await self.store.agrees(sale)
+            seen.differs_since, seen.reread, seen.alerted, seen.agreed = None, False, False, True
+            return
+        seen.agreed = False
+        seen.differs_since = seen.differs_since or now
+        seen.reread = now > max(seen.differs_since + DIFFERS_REREAD_S, seen.reread_at + REREAD_AGAIN_S)
+        if now > seen.differs_since + DIFFERS_ALERT_S and not seen.alerted:
+            await self.store.differs(sale, found)
+            seen.alerted = True
+
+    async def _poke(self, sale: Followed, seen: _Seen, state: SaleState, now: int) -> None:
+        """Wake the sale's process when the chain is further than its row."""
+        found = phase(state, now)
+        behind = status(found, state.held) != sale.status or found is Phase.GRADUATING
+        if sale.status in ENDED or not behind or time.monotonic() < seen.poked_at + POKE_S:
+            return
+        seen.poked_at = time.monotonic()
+        news = SaleNews(cause=f"the chain says {found}")
+        running = await self.with_.signal(ids.curve_sale(sale.project_id), "look", news)
+        if not running and sale.operation_id is not None:
+            await self.with_.redispatch([sale.operation_id])
+
+
+def _some(of: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (of[start : start + size] for start in range(0, len(of), size))

@@ -1,0 +1,1 @@
+"""The launchpad over HTTP: pictures, launches, sales, promotions, sync."""

@@ -1,0 +1,49 @@
+"""Uplines of wallets and what they earn: one row per wallet and level, the same for every token of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from domain.launchpad.trade_tax import split
+from storage.database import Connection
+
+_KNOWN: Final = """
+SELECT referee_address, array_agg(referrer_address ORDER BY level) AS chain FROM launchpad.referrals
+WHERE program_account = %s AND referee_address = ANY(%s) GROUP BY referee_address
+"""
+_EARN: Final = """
+INSERT INTO launchpad.referrals AS r
+  (program_account, referee_address, level, referrer_address, earned_lamports, transaction_count)
+SELECT %s, %s, ord, upline, share, 1 FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS u(upline, share, ord)
+ON CONFLICT (program_account, referee_address, level) DO UPDATE SET
+  earned_lamports = r.earned_lamports + excluded.earned_lamports, transaction_count = r.transaction_count + 1,
+  updated_at = clock_timestamp()
+"""
+_SETTLE: Final = """
+UPDATE launchpad.referrals r SET claimed_lamports = r.claimed_lamports + s.share, updated_at = clock_timestamp()
+FROM unnest(%s::bigint[]) WITH ORDINALITY AS s(share, level)
+WHERE r.program_account = %s AND r.referee_address = %s AND r.level = s.level AND s.share > 0
+"""
+
+
+async def known(connection: Connection, program: str, wallets: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The chains of these wallets that have a row already; a chain never changes."""
+    cursor = await connection.execute(_KNOWN, [program, list(wallets)])
+    return {row["referee_address"]: tuple(row["chain"]) for row in await cursor.fetchall()}
+
+
+async def earn(
+    connection: Connection, program: str, trader: str, uplines: tuple[str, ...], tax: int, sale_id: str
+) -> None:
+    """Share a trade's tax among the trader's uplines, as the program did."""
+    cursor = await connection.execute("SELECT referral_bps FROM launchpad.sales WHERE id = %s", [sale_id])
+    row = await cursor.fetchone()
+    assert row is not None
+    shares = split(tax, len(uplines), row["referral_bps"]).referral
+    await connection.execute(_EARN, [program, trader, list(uplines), list(shares)])
+
+
+async def settle(connection: Connection, program: str, trader: str, shares: Sequence[int]) -> None:
+    """What the trader's uplines had earned is in their accounts now."""
+    await connection.execute(_SETTLE, [list(shares), program, trader])

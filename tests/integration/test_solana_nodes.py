@@ -1,0 +1,184 @@
+"""The Solana gateway against a real node that goes wrong on one port, or on both: whom it believes, what it raises."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from composition.solana import refuse_real_money
+from domain.launchpad.solana import AccountFilter
+from domain.shared.errors import Broken, Unavailable
+from gateways.protocols import Quarantined
+from gateways.solana.nodes import RpcNodes
+from settings import Settings
+from tests.svm_lab import SOL, blockhash, pays, send, signed
+from tests.world.svm import RunningSvm, running_svm
+
+READ = "getMultipleAccounts"
+WRONG = ["http_429", "http_429_bare", "http_403", "plain_5xx", "html", "half_json", "empty", "cut", "behind", "error",
+         "odd_envelope", "stall"]  # fmt: skip
+
+
+class Desk:
+    def __init__(self, svm: RunningSvm) -> None:
+        self.svm, self.kept = svm, list[tuple[str, str]]()
+        self.payer = Keypair()
+        svm.fund(self.payer.pubkey(), SOL)
+        svm.warp(slots=40)
+        self.nodes = self.connected(svm.urls)
+
+    def connected(self, urls: list[str]) -> RpcNodes:
+        async def keep(source: str, kind: str, reason: str, payload: Any) -> None:
+            self.kept.append((source, kind))
+
+        return RpcNodes.connect(urls, calls_per_s=1_000, quarantine=keep)
+
+    async def lamports(self) -> int:
+        account = await self.nodes.account(str(self.payer.pubkey()))
+        assert account is not None
+        return account.lamports
+
+    def asked(self, port: int, method: str = READ) -> int:
+        return self.svm.ports[port].port.calls[method]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk() -> AsyncIterator[Desk]:
+    async with running_svm() as svm:
+        opened = Desk(svm)
+        yield opened
+        await opened.nodes.aclose()
+
+
+@pytest.mark.parametrize("fault", WRONG)
+async def test_the_other_node_answers(desk: Desk, fault: str) -> None:
+    desk.svm.fail(READ, fault, times=None)
+    assert await desk.lamports() == SOL
+    assert desk.asked(1) == 1
+    assert await desk.lamports() == SOL
+    assert desk.asked(0) == 1  # and is asked first as long as the trouble is fresh
+
+
+@pytest.mark.parametrize("fault", WRONG)
+async def test_when_all_go_wrong_time_must_help(desk: Desk, fault: str) -> None:
+    for port in (0, 1):
+        desk.svm.fail(READ, fault, port=port, times=None)
+    with pytest.raises(Unavailable) as failure:
+        await desk.lamports()
+    assert failure.value.code in ("solana_unavailable", "quarantined")
+    desk.svm.heal()
+    assert await desk.lamports() == SOL
+
+
+@pytest.mark.parametrize("bare", [True, False])
+async def test_an_error_without_data_ends_no_process(desk: Desk, bare: bool) -> None:
+    """solders panics on it, with a BaseException that no handler of ours would catch (chains.md 0.5)."""
+    for port in (0, 1):
+        desk.svm.fail("sendTransaction", "behind", port=port, times=None, bare=bare)
+    refusals = await desk.nodes.send(bytes(signed(desk.payer, [pays(desk.payer, Pubkey.new_unique(), SOL // 2)],
+                                                  await blockhash(desk.svm.urls[0]))))  # fmt: skip
+    assert len(refusals) == 2
+    assert all("behind by 200 slots" in said for said in refusals)
+
+
+async def test_retry_after_is_kept_to(desk: Desk) -> None:
+    desk.svm.fail(READ, "http_429", seconds=30)
+    assert await desk.lamports() == SOL
+    assert desk.nodes.nodes[0].trouble > 0.9
+    for _ in range(3):
+        await desk.lamports()
+    assert desk.asked(0) == 1
+
+
+async def test_unknown_shapes_are_kept_and_the_work_goes_on(desk: Desk) -> None:
+    desk.svm.fail(READ, "result", value={"context": {"slot": 1}, "value": [{"lamports": -1}]})
+    assert await desk.lamports() == SOL
+    assert desk.kept == [(desk.nodes.nodes[0].name, "accounts")]
+    desk.svm.fail(READ, "result", value="?", times=None)
+    desk.svm.fail(READ, "result", value="?", port=1, times=None)
+    with pytest.raises(Quarantined):
+        await desk.lamports()
+
+
+async def test_absence_is_believed_of_two(desk: Desk) -> None:
+    desk.svm.view(port=0, blind=True)
+    assert await desk.lamports() == SOL
+    assert await desk.nodes.account(str(Pubkey.new_unique())) is None
+
+
+async def test_a_slot_that_is_not_reached_is_waited_for(desk: Desk) -> None:
+    address, slot = str(desk.payer.pubkey()), (await desk.nodes.clock()).slot
+    desk.svm.view(port=0, lag=20)
+    found = await desk.nodes.account(address, min_slot=slot)
+    assert found is not None
+    assert found.slot >= slot
+    with pytest.raises(Unavailable, match="solana_unavailable"):
+        await desk.nodes.account(address, min_slot=slot + 100)
+
+
+async def test_what_landed_can_be_read_back(desk: Desk) -> None:
+    to = Pubkey.new_unique()
+    transaction = signed(desk.payer, [pays(desk.payer, to, 2_000_000)], await blockhash(desk.svm.urls[0], "confirmed"))
+    signature = await send(desk.svm.urls[0], transaction)
+    assert await desk.nodes.transaction(signature) is None
+    desk.svm.finalize()
+    found = await desk.nodes.transaction(signature)
+    assert found is not None
+    assert (found.err, found.lost_lamports(str(desk.payer.pubkey())), found.lost_lamports(str(to))) == (
+        None, 2_005_000, -2_000_000
+    )  # fmt: skip
+    [step] = found.instructions
+    flags = [(meta.address, meta.signer, meta.writable) for meta in step.accounts]
+    assert flags == [(str(desk.payer.pubkey()), True, True), (str(to), False, True)]
+    [row] = await desk.nodes.signatures_for(str(to))
+    assert (row.signature, row.slot, row.err) == (signature, found.slot, None)
+    assert await desk.nodes.signatures_for(str(to), until=signature) == []
+
+
+async def test_accounts_of_a_program_are_found_by_their_bytes(desk: Desk) -> None:
+    system = str(Pubkey.default())
+    found = await desk.nodes.program_accounts(system)
+    assert str(desk.payer.pubkey()) in {account.address for account in found}
+    assert await desk.nodes.program_accounts(system, filters=[AccountFilter(offset=0, base58="2")]) == []
+
+
+async def test_numbers_of_the_chain(desk: Desk) -> None:
+    epochs = await desk.nodes.epochs()
+    assert [epoch.node for epoch in epochs] == [node.name for node in desk.nodes.nodes]
+    assert await desk.nodes.height() == epochs[0].height
+    recent = await desk.nodes.blockhash()
+    assert 100 < recent.last_valid_height - recent.height <= 150
+    assert await desk.nodes.rent(165) == 2_039_280
+    assert await desk.nodes.balance(str(desk.payer.pubkey())) == SOL
+    desk.svm.view(port=0, fee_floor=7)
+    assert set(await desk.nodes.recent_fees([str(desk.payer.pubkey())])) == {7}
+
+
+async def test_a_node_of_another_cluster_is_refused(desk: Desk) -> None:
+    await desk.nodes.check_cluster("localnet")
+    other = desk.connected(desk.svm.urls)
+    with pytest.raises(Broken, match="wrong_chain"):
+        await other.check_cluster("mainnet-beta")
+    await other.aclose()
+
+
+def test_real_money_is_refused_in_the_sandbox() -> None:
+    told = {"sandbox_mode": True, "arbitrum_chain_id": 421614, "solana_rpc_url": ("https://node",)}
+    refuse_real_money(Settings.model_construct(**told, solana_cluster="devnet"))
+    with pytest.raises(Broken, match="SOLANA_CLUSTER"):
+        refuse_real_money(Settings.model_construct(**told, solana_cluster="mainnet-beta"))
+    refuse_real_money(Settings.model_construct(**{**told, "sandbox_mode": False}, solana_cluster="mainnet-beta"))
+
+
+async def test_names_and_messages_carry_no_key_of_a_provider(desk: Desk) -> None:
+    nodes = desk.connected([desk.svm.urls[0] + "/secret-key"])
+    desk.svm.fail(READ, "plain_5xx", times=None)
+    with pytest.raises(Unavailable) as failure:
+        await nodes.account(str(desk.payer.pubkey()))
+    assert "secret-key" not in failure.value.detail + repr(nodes.nodes)
+    await nodes.aclose()

@@ -1,0 +1,110 @@
+"""What the words of nodes prove, and names of what the chain refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.launchpad.judging import STALE_SLOTS, never, seen
+from domain.launchpad.refusals import code_of
+from domain.launchpad.solana import Epoch, Level, Status, View
+
+LAST = 500
+
+
+def view(node: str, slot: int = 1_000, level: Level | None = Level.CONFIRMED, err: Any = None, at: int = 990) -> View:
+    return View(node=node, slot=slot, status=None if level is None else Status(slot=at, level=level, err=err))
+
+
+def unknown(node: str, slot: int = 1_000) -> View:
+    return view(node, slot, None)
+
+
+def epoch(node: str, height: int, slot: int = 900) -> Epoch:
+    return Epoch(node=node, slot=slot, height=height)
+
+
+def test_the_most_careful_node_counts() -> None:
+    found = seen([view("a", level=Level.FINALIZED), view("b", level=Level.PROCESSED)])
+    assert found is not None
+    assert (found.level, found.disputed) == (Level.PROCESSED, False)
+
+
+def test_who_does_not_know_it_has_no_say_in_how_deep_it_is() -> None:
+    found = seen([view("a"), unknown("b")])
+    assert found is not None
+    assert found.level is Level.CONFIRMED
+
+
+def test_a_node_that_stands_still_has_no_opinion() -> None:
+    stale = view("b", 1_000 - STALE_SLOTS - 1, Level.PROCESSED)
+    found = seen([view("a", level=Level.FINALIZED), stale])
+    assert found is not None
+    assert found.level is Level.FINALIZED
+    assert seen([stale, unknown("a")]) is None
+
+
+def test_two_ends_of_one_transaction_are_a_dispute() -> None:
+    found = seen([view("a"), view("b", err="AccountInUse")])
+    assert found is not None
+    assert found.disputed
+
+
+def test_never_is_proven_by_two_nodes_beyond_its_last_block() -> None:
+    beyond = [epoch("a", LAST + 1), epoch("b", LAST + 1)]
+    assert never(LAST, beyond, [unknown("a"), unknown("b")], configured=2)
+    assert never(LAST, beyond[:1], [unknown("a")], configured=1)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "views", "configured"),
+    [
+        ([], [unknown("a"), unknown("b")], 2),
+        ([epoch("a", LAST), epoch("b", LAST + 1)], [unknown("a"), unknown("b")], 2),
+        ([epoch("a", LAST + 1)], [unknown("a"), unknown("b")], 2),
+        ([epoch("a", LAST + 1), epoch("b", LAST + 1)], [unknown("a")], 2),
+        ([epoch("a", LAST + 1), epoch("b", LAST + 1)], [unknown("a"), view("b")], 2),
+        ([epoch("a", LAST + 1), epoch("b", LAST + 1, 1_001)], [unknown("a"), unknown("b")], 2),
+        ([epoch("a", LAST + 1, 1_001)], [unknown("a")], 1),
+    ],
+    ids=["nobody measured", "one not beyond", "one not measured", "one not asked", "one knows it", "an older state",
+         "the only one ahead of itself"],
+)  # fmt: skip
+def test_anything_less_proves_nothing(epochs: list[Epoch], views: list[View], configured: int) -> None:
+    assert not never(LAST, epochs, views, configured=configured)
+
+
+levels = st.sampled_from([None, *Level])
+views = st.lists(st.builds(view, st.sampled_from("abc"), st.integers(900, 1_100), levels), max_size=4)
+epochs = st.lists(st.builds(epoch, st.sampled_from("abc"), st.integers(0, 1_000), st.integers(800, 1_100)), max_size=4)
+
+
+@given(views, epochs)
+def test_nothing_is_seen_and_impossible_at_once(told: list[View], measured: list[Epoch]) -> None:
+    if never(LAST, measured, told, configured=2):
+        assert seen(told) is None
+        assert min(one.height for one in measured) > LAST
+
+
+NAMES = {6000: "badData", 6004: "saleNotOpen"}
+
+
+@pytest.mark.parametrize(
+    ("err", "code"),
+    [
+        ({"InstructionError": [2, {"Custom": 6004}]}, "sale_not_open"),
+        ({"InstructionError": [0, {"Custom": 1}]}, "insufficient_funds"),
+        ({"InstructionError": [0, {"Custom": 77}]}, "custom_77"),
+        ({"InstructionError": [0, "ComputationalBudgetExceeded"]}, "computational_budget_exceeded"),
+        ({"InsufficientFundsForRent": {"account_index": 2}}, "insufficient_funds_for_rent"),
+        ("InsufficientFundsForFee", "insufficient_funds_for_fee"),
+        ({"InstructionError": "odd"}, "instruction_error"),
+        ({}, "{}"),
+        (None, "none"),
+    ],
+)
+def test_errors_have_names(err: Any, code: str) -> None:
+    assert code_of(err, NAMES) == code

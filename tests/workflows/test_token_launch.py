@@ -1,0 +1,399 @@
+"""TokenLaunch against a real Solana, pinning node, Temporal and Postgres: every end a launch can have."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from psycopg.types.json import Jsonb
+from solders.keypair import Keypair
+
+from domain.launchpad.request import SOL
+from domain.launchpad.steps import CURVE, MINT
+from domain.shared.errors import Rejected
+from gateways.solana import token_2022
+from gateways.solana.sale_addresses import associated
+from localnet.running import RunningTemporal, running_temporal
+from storage.database import transaction
+from storage.events import new_id
+from storage.intents.opened import Opened
+from storage.intents.solana import submit
+from tests.loader_lab import built
+from tests.svm_lab import SKIP, blockhash, envelope, send, signed, status, value
+from tests.token_launch_lab import TokenLab, token_lab
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: Any) -> AsyncIterator[RunningTemporal]:
+    directory: Path = tmp_path_factory.mktemp("launches")
+    async with running_temporal(directory / "temporal") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def world(
+    server: RunningTemporal, new_database: Callable[[], Awaitable[str]], tmp_path_factory: Any
+) -> AsyncIterator[TokenLab]:
+    async with token_lab(await new_database(), server.address, tmp_path_factory.mktemp("svm")) as opened:
+        await opened.start_worker()
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lab(world: TokenLab) -> TokenLab:
+    """One chain and one worker for all, another creator for each."""
+    await world.newcomer()
+    return world
+
+
+async def kept(lab: TokenLab, opened: Opened) -> set[str]:
+    """What of the launch the pinning node still keeps."""
+    pins = await lab.rows("SELECT cid FROM launchpad.pins WHERE launch_id = %s", opened.subject_id)
+    return {pin["cid"] for pin in pins} & lab.ipfs.ipfs.files.pins
+
+
+async def test_a_launch_goes_live(lab: TokenLab) -> None:
+    opened = await lab.begin()
+    row = await lab.reaches(opened, "live")
+    assert (row["operation"], row["project"]) == ("completed", "active")
+    assert row["token_address"] == row["mint"]
+    assert row["bonding_curve_address"] == row["sale_address"]
+    steps = await lab.steps(opened)
+    assert {step["status"] for step in steps.values()} == {"done"}, steps
+    assert await lab.landed(row["mint"]) == 2
+    [sale] = await lab.rows("SELECT * FROM launchpad.sales WHERE project_id = %s", opened.subject_id)
+    assert (sale["address"], sale["mint"]) == (row["sale_address"], row["mint"])
+    assert sale["tax_bps"] == lab.policy.tax_bps
+    assert [link["rel"] for link in steps["create_sale"]["links"]] == ["explorer", "solscan"]
+    assert row["spent_lamports"] == 100 * SOL - await lab.lamports(lab.platform)
+
+
+async def undone(lab: TokenLab, opened: Opened, code: str | None) -> dict[str, Any]:
+    """It ended undone with this code, and nothing of it is left anywhere."""
+    row = await lab.reaches(opened, "undone", 90)
+    assert (row["failure_code"], row["project"], row["mint"]) == (code, "undone", None)
+    assert row["operation"] == ("failed" if code else "cancelled")
+    assert await kept(lab, opened) == set()
+    assert await lab.lamports(lab.platform) >= 100 * SOL
+    return row
+
+
+async def promo(lab: TokenLab, opened: Opened) -> list[dict[str, Any]]:
+    return await lab.rows(
+        "SELECT status::text AS status, payer, features FROM launchpad.promo_activations WHERE project_id = %s",
+        opened.subject_id,
+    )
+
+
+async def test_a_refusing_pinning_node_undoes_it(lab: TokenLab) -> None:
+    """The metadata is refused for good: the picture is unpinned, and no transaction was ever planned."""
+    lab.ipfs.fail("ipfs", "unauthorized", match="metadata")
+    opened = await lab.begin()
+    row = await undone(lab, opened, "upstream_refused")
+    assert "401" in row["failure_detail"]
+    assert await lab.rows("SELECT 1 FROM launchpad.transactions WHERE subject_id = %s", opened.subject_id) == []
+    statuses = {name: step["status"] for name, step in (await lab.steps(opened)).items()}
+    assert (statuses["validate"], statuses["pin_images"], statuses["mint"]) == ("done", "undone", "skipped")
+
+
+async def test_a_promotion_that_was_paid_starts_with_the_launch(lab: TokenLab) -> None:
+    payment = await lab.pay(5 * SOL + lab.policy.listing_lamports)
+    opened = await lab.begin(promo_tier_lamports=5 * SOL, promo_payment_signature=payment, listing=True)
+    await lab.reaches(opened, "live")
+    [found] = await promo(lab, opened)
+    assert (found["status"], found["payer"]) == ("active", str(lab.creator.pubkey()))
+    assert found["features"]["banner"] is not None
+    assert found["features"]["press_release"] is None
+    assert "top" not in found["features"]
+    [project] = await lab.rows("SELECT dex_cex_listing FROM launchpad.projects WHERE id = %s", opened.subject_id)
+    assert project["dex_cex_listing"]
+
+
+async def test_a_payment_pays_once(lab: TokenLab) -> None:
+    payment = await lab.pay(SOL // 2)
+    await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
+    with pytest.raises(Rejected) as again:
+        await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
+    assert again.value.code == "payment_used"
+
+
+async def test_a_payment_of_another_amount_is_owed_back(lab: TokenLab) -> None:
+    payment = await lab.pay(SOL // 2 - 1)
+    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
+    row = await undone(lab, opened, "payment_not_found")
+    assert "0.499999999 SOL" in row["failure_detail"]
+    [found] = await promo(lab, opened)
+    assert found["status"] == "refund_due"
+    assert found["features"] == {"received_lamports": str(SOL // 2 - 1)}
+
+
+@pytest.mark.parametrize("lie", ["another payer", "another recipient"])
+async def test_somebody_elses_payment_is_none(lab: TokenLab, lie: str) -> None:
+    stranger = Keypair()
+    await lab.node.control("account", key=str(stranger.pubkey()), lamports=10 * SOL)
+    payment = (
+        await lab.pay(SOL // 2, payer=stranger)
+        if lie == "another payer"
+        else await lab.pay(SOL // 2, to=str(stranger.pubkey()))
+    )
+    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
+    await undone(lab, opened, "payment_not_found")
+    assert await promo(lab, opened) == []
+
+
+async def test_cancelled_while_it_waits_for_a_payment(lab: TokenLab) -> None:
+    """Everything is undone, and a payment that was only named is free again."""
+    nowhere = str(Keypair().sign_message(b"never sent"))
+    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=nowhere)
+    await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "promo_payment")
+    assert (await lab.cancel(opened)).status == "running"
+    await undone(lab, opened, None)
+    assert await promo(lab, opened) == []
+
+
+async def test_a_launch_that_is_live_cannot_be_cancelled(lab: TokenLab) -> None:
+    opened = await lab.begin()
+    await lab.reaches(opened, "live")
+    with pytest.raises(Rejected) as late:
+        await lab.cancel(opened)
+    assert late.value.code in ("launch_not_cancellable", "conflict")
+
+
+async def test_after_the_mint_it_parks_and_goes_on(lab: TokenLab) -> None:
+    """The platform's wallet can pay the mint and not the sale; refilled, `retry` makes the sale and no second mint."""
+    opened = await lab.open()
+    token = lab.wire.token((await lab.launch(opened)).model_copy(update={"metadata_uri": "x" * 90}))
+    await lab.node.control("account", key=lab.platform, lamports=token_2022.creation_lamports(token) + 3_000_000)
+    await lab.start(opened)
+    row = await lab.reaches(opened, "needs_operator")
+    assert row["operation_code"] == "launch_parked"
+    assert "create_sale" in row["summary"]
+    assert "`retry` goes on with create_sale" in row["summary"]
+    assert row["token_address"] is not None
+    with pytest.raises(Rejected) as late:
+        await lab.cancel(opened)
+    assert late.value.code == "launch_not_cancellable"
+    await lab.node.control("account", key=lab.platform, lamports=SOL)
+    await lab.retry(opened)
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+    alerts = await lab.rows(
+        "SELECT 1 FROM platform.alerts WHERE subject = %s AND resolved_at IS NULL", opened.workflow_id
+    )
+    assert alerts == []
+
+
+async def test_the_kill_switch_holds_it_before_its_next_step(lab: TokenLab) -> None:
+    await lab.switch(on=False)
+    opened = await lab.begin()
+    row = await lab.reaches(opened, "waiting")
+    assert "switched off" in row["summary"]
+    assert await kept(lab, opened) == set()
+    await lab.switch(on=True)
+    await lab.reaches(opened, "live")
+
+
+async def test_strangers_lamports_do_not_stop_it(lab: TokenLab) -> None:
+    """Every address can be foreseen: somebody sends a lamport to mint, vault and sale first."""
+    opened = await lab.open()
+    keys = lab.wire.keys(await lab.launch(opened))
+    for address in (keys.mint, keys.vault, keys.address):
+        await lab.pay(2_000_000, to=address)
+    await lab.start(opened)
+    await lab.reaches(opened, "live")
+
+
+async def test_the_creators_wallet_signs_first_and_the_platform_last(lab: TokenLab) -> None:
+    opened = await lab.begin(signing="creator")
+    for step in (MINT, CURVE):
+        await lab.sign(opened, step)
+    row = await lab.reaches(opened, "live")
+    assert (row["operation"], row["spent_lamports"]) == ("completed", 0)
+    assert await lab.landed(row["mint"]) == 2
+    [sale] = await lab.rows("SELECT creator FROM launchpad.sales WHERE project_id = %s", opened.subject_id)
+    assert sale["creator"] == str(lab.creator.pubkey())
+    assert await lab.lamports(lab.platform) == 100 * SOL
+
+
+async def test_an_altered_transaction_is_refused_and_the_issued_one_still_good(lab: TokenLab) -> None:
+    opened = await lab.begin(signing="creator")
+    issued = await lab.issued(opened, MINT)
+    supply = lab.request().total_supply.to_bytes(8, "little")
+    more = issued.replace(supply, (2**64 - 1).to_bytes(8, "little"))
+    assert more != issued
+    for raw in (lab.signed_by(lab.creator, more), lab.signed_by(lab.creator, issued)[:-1], issued):
+        with pytest.raises(Rejected) as refused:
+            await lab.hand_in(opened, MINT, raw)
+        assert refused.value.code == "transaction_altered"
+    assert (await lab.row(opened))["status"] == "waiting_signature"
+    await lab.hand_in(opened, MINT, lab.signed_by(lab.creator, issued))
+    await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "create_sale")
+
+
+async def test_a_message_that_ran_out_is_replaced(lab: TokenLab) -> None:
+    """The wallet signs too late; the next message is another, and that one lands."""
+    opened = await lab.begin(signing="creator")
+    late = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
+    await lab.node.control("warp", slots=200)
+    fresh = await lab.issued(opened, MINT)
+    assert fresh != late
+    with pytest.raises(Rejected) as refused:
+        await lab.hand_in(opened, MINT, late)
+    assert refused.value.code == "transaction_expired"
+    await lab.hand_in(opened, MINT, lab.signed_by(lab.creator, fresh))
+    await lab.sign(opened, CURVE)
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+
+
+async def test_signed_in_time_but_sent_too_late(lab: TokenLab) -> None:
+    """Handed in, then the blockhash runs out before the platform signs: the creator is asked once more."""
+    opened = await lab.begin(signing="creator")
+    raw = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
+    await lab.kill()
+    key = f"launch:{opened.subject_id}:mint"
+    [row] = await lab.rows("SELECT id FROM launchpad.transactions WHERE key = %s", key)
+    async with transaction(lab.pool) as connection:
+        await submit(connection, row["id"], lab.drafting.read_signed(raw), platform=lab.platform)
+    await lab.node.control("warp", slots=200)
+    await lab.start_worker()
+    await lab.tell_signed(opened, key)
+    await lab.until(
+        lambda: lab.rows(
+            "SELECT status::text AS s FROM launchpad.transaction_attempts WHERE transaction_id = %s", row["id"]
+        ),
+        lambda rows: [attempt["s"] for attempt in rows] == ["expired"],
+    )
+    for step in (MINT, CURVE):
+        await lab.sign(opened, step)
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+
+
+async def test_a_launch_cancelled_while_it_waits_for_a_signature_cannot_land_any_more(lab: TokenLab) -> None:
+    opened = await lab.begin(signing="creator")
+    raw = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
+    await lab.cancel(opened)
+    row = await lab.reaches(opened, "undone")
+    assert (row["operation"], row["failure_code"]) == ("cancelled", None)
+    await envelope(lab.url, "sendTransaction", base64.b64encode(raw).decode(), SKIP)
+    await lab.node.control("warp", slots=3)
+    assert await value(lab.url, "getAccountInfo", row["mint"], {"commitment": "processed"}) is None
+    assert await lab.lamports(str(lab.creator.pubkey())) == 100 * SOL
+
+
+async def test_nobody_signs_and_the_launch_asks_for_help(lab: TokenLab) -> None:
+    async with lab.set_to(launchpad_signature_s="1"):
+        opened = await lab.begin(signing="creator")
+        row = await lab.reaches(opened, "needs_operator")
+        assert "no signature came within 1 seconds" in row["summary"]
+        await lab.cancel(opened)
+        assert (await lab.reaches(opened, "undone"))["operation"] == "cancelled"
+
+
+async def test_a_mint_the_platform_cannot_pay_is_undone(lab: TokenLab) -> None:
+    """Tried out before it is signed: nothing is sent, and nothing stays pinned."""
+    await lab.node.control("account", key=lab.platform, lamports=5_000_000)
+    opened = await lab.begin()
+    row = await lab.reaches(opened, "undone")
+    assert row["failure_code"] == "transaction_failed"
+    assert await lab.signatures(row["mint"]) == []
+    assert await kept(lab, opened) == set()
+
+
+async def test_a_creator_pays_the_platforms_fee_with_the_sale(lab: TokenLab) -> None:
+    treasury = str(Keypair().pubkey())
+    fee = {"launchpad_creation_fee_lamports": str(SOL // 10), "launchpad_treasury_wallet": treasury}
+    async with lab.set_to(**fee):
+        opened = await lab.begin(signing="creator")
+        await lab.sign(opened, MINT)
+        await lab.issued(opened, CURVE)
+        assert await lab.lamports(treasury) == 0
+        await lab.sign(opened, CURVE)
+        await lab.reaches(opened, "live")
+        assert await lab.lamports(treasury) == SOL // 10
+
+
+async def test_a_process_that_is_rebuilt_goes_on_where_the_books_stand(lab: TokenLab) -> None:
+    """Terminated after the mint, started anew from its row: it neither looks at the request again nor mints again."""
+    opened = await lab.begin(signing="creator", ends_at=datetime.now(UTC) + timedelta(days=1))
+    await lab.sign(opened, MINT)
+    await lab.issued(opened, CURVE)
+    await lab.processes.client.get_workflow_handle(opened.workflow_id).terminate("lost")
+    async with transaction(lab.pool) as connection:
+        await connection.execute(
+            "UPDATE launchpad.launches SET request = jsonb_set(request, '{logo}', %s) WHERE id = %s",
+            [Jsonb(new_id()), opened.subject_id],
+        )
+    await lab.start(opened)
+    await lab.sign(opened, CURVE)
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+    assert (await lab.steps(opened))["validate"]["attempts"] == 1
+
+
+async def test_a_pinning_node_that_stumbles_is_asked_again(lab: TokenLab) -> None:
+    lab.ipfs.fail("ipfs", "drop", times=2)
+    lab.ipfs.fail("ipfs", "http_500", times=2, match="metadata")
+    opened = await lab.begin()
+    row = await lab.reaches(opened, "live")
+    assert await kept(lab, opened) >= {row["metadata_cid"]}
+
+
+async def test_a_solana_that_dies_in_the_middle_delays_it(lab: TokenLab) -> None:
+    """SIGKILL to the node between the mint and the sale; what it had answered it still knows."""
+    opened = await lab.begin()
+    await lab.until(lambda: lab.row(opened), lambda row: row["step"] in ("mint", "create_sale"), every=0.005)
+    lab.hurried = False
+    await lab.node.kill()
+    await asyncio.sleep(1)
+    assert (await lab.row(opened))["status"] == "running"
+    await lab.node.start()
+    lab.hurried = True
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+
+
+async def test_a_stranger_cannot_make_a_sale_of_our_mint(lab: TokenLab) -> None:
+    """After the mint and before our sale: with his own vault, and with ours. His sale would be at another address."""
+    opened = await lab.begin(signing="creator")
+    await lab.sign(opened, MINT)
+    await lab.issued(opened, CURVE)
+    launch, stranger = await lab.launch(opened), Keypair()
+    wanted, him = lab.wire.wanted(launch), str(stranger.pubkey())
+    await lab.node.control("account", key=him, lamports=10 * SOL)
+    mint, program = wanted.keys.mint, lab.wire.program
+    address = program.addresses.sale(mint, him, him)
+    his = wanted.keys.model_copy(update={"address": address, "creator": him, "platform": him})
+    own_vault = associated(address, mint, token_2022.TOKEN_2022)
+    opens = program.open_tokens(him, address, mint, token_2022.TOKEN_2022)
+    for keys, first in ((his.model_copy(update={"vault": own_vault}), [opens]), (his, [])):
+        made = program.create_sale(keys, him, wanted.recipients, wanted.terms)
+        steps = [built(step) for step in (*first, made)]
+        sent = await send(lab.url, signed(stranger, steps, await blockhash(lab.url)))
+        assert "Custom" in str((await status(lab.url, sent))["err"])
+    await lab.sign(opened, CURVE)
+    row = await lab.reaches(opened, "live")
+    assert row["bonding_curve_address"] == wanted.keys.address != address
+
+
+async def test_a_fork_that_drops_both_transactions_delays_it(lab: TokenLab) -> None:
+    """Confirmed, then gone before they are final: the same bytes are sent again, and each stands there once."""
+    lab.hurried = False
+    opened = await lab.begin()
+    await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "verify", every=0.005)
+    told = await lab.node.control("unconfirm", slots=20)
+    assert len(told["undone"]) >= 2
+    lab.hurried = True
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+    statuses = await lab.rows(
+        "SELECT status::text AS status FROM launchpad.transactions WHERE subject_id = %s", opened.subject_id
+    )
+    assert [found["status"] for found in statuses] == ["finalized", "finalized"]
