@@ -209,6 +209,7 @@ async def _rounds(
         "launchpad_program_id": PROGRAMS["launchpad"].address,
         "launchpad_pool_program_id": PROGRAMS["pool"].address,
         "launchpad_budget_lamports": str(SOL),
+        "launchpad_open_launches": "1000",
         **pins.ipfs_env(),
     }
     environment = launch_worker.environment(

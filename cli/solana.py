@@ -45,6 +45,7 @@ class LocalSolana:
         self.env |= {
             "SOLANA_CLUSTER": "localnet",
             "SOLANA_PLATFORM_ADDRESS": platform,
+            "LAUNCHPAD_SOFT_CAP_LEAST_LAMPORTS": "1",  # local SOL costs nobody anything
             "LAUNCHPAD_PROGRAM_ID": PROGRAMS["launchpad"].address,
             "LAUNCHPAD_POOL_PROGRAM_ID": PROGRAMS["pool"].address,
         }

@@ -28,4 +28,6 @@ def launch_policy(settings: LaunchpadSettings) -> LaunchPolicy | None:
         budget_lamports=settings.launchpad_budget_lamports,
         classic_tokens=settings.launchpad_token_standard == "spl",
         creation_fee_lamports=settings.launchpad_creation_fee_lamports,
+        soft_cap_least_lamports=settings.launchpad_soft_cap_least_lamports,
+        open_launches=settings.launchpad_open_launches,
     )

@@ -11,7 +11,8 @@ from activities.launchpad.sale_turn import Collaborators
 from activities.launchpad.sales import SaleActivities
 from activities.launchpad.trades import TradeActivities
 from composition.parts import Parts
-from gateways.protocols import SolanaNodes
+from gateways.solana.everywhere import Everywhere
+from gateways.solana.nodes import RpcNodes
 from gateways.solana.sale_hints import sale_hints
 from gateways.solana.sale_logs import read_logs
 from gateways.solana.sale_program import POSITION_TAG, SaleProgram
@@ -26,11 +27,12 @@ FENCE: Final = Fence("sales", 7_200_050)
 POLL_S: Final = 2.0
 
 
-def sales(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> list[Callable[..., Any]]:
+def sales(settings: WorkerSettings, opened: Parts, nodes: RpcNodes) -> list[Callable[..., Any]]:
     """Nothing while the program is not named."""
     if not settings.launchpad_program_id:
         return []
     program = SaleProgram(settings.launchpad_program_id, settings.launchpad_pool_program_id)
+    everywhere = Everywhere(nodes, quarantine=opened.jobs.quarantine)
     acts = SaleActivities(
         nodes,
         program,
@@ -38,6 +40,7 @@ def sales(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> list[C
         RefundStore(opened.books),
         platform=settings.solana_platform_address,
         position_tag=POSITION_TAG,
+        everywhere=everywhere.program_accounts,
     )
     trades = TradeActivities(TradeStore(opened.books))
     return [
@@ -47,7 +50,7 @@ def sales(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> list[C
     ]
 
 
-def make_feed(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes, program: SaleProgram) -> SaleFeedActivities:
+def make_feed(settings: WorkerSettings, opened: Parts, nodes: RpcNodes, program: SaleProgram) -> SaleFeedActivities:
     """The one that writes what the chain told."""
     dsn = settings.database_url.get_secret_value()
     ws_url = settings.solana_ws_url[0] if settings.solana_ws_url else ""
@@ -61,6 +64,12 @@ def make_feed(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes, progr
         return sale_hints(ws_url, program.program, poll_s=POLL_S).ticks()
 
     collaborators = Collaborators(
-        nodes, program, read_logs, opened.jobs.quarantine, opened.processes.signal, opened.jobs.redispatch
+        nodes,
+        program,
+        read_logs,
+        opened.jobs.quarantine,
+        opened.processes.signal,
+        opened.jobs.redispatch,
+        Everywhere(nodes, quarantine=opened.jobs.quarantine).older,
     )
     return SaleFeedActivities(fence, collaborators, Waking(hints, opened.listener))

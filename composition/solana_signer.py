@@ -10,7 +10,6 @@ from composition.launchpad_sending import explain
 from composition.parts import Parts
 from composition.solana import make_drafting
 from domain.shared.errors import Broken
-from gateways.solana.classic_token import METAPLEX
 from gateways.solana.signer import LocalSolanaSigner
 from settings import SignerSettings, WorkerSettings
 from storage.launchpad.transactions import TransactionStore
@@ -29,8 +28,7 @@ def solana_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[...,
     platform = settings.solana_platform_address
     if signer.address != platform:
         raise Broken("wrong_chain", f"the key belongs to {signer.address}, SOLANA_PLATFORM_ADDRESS is {platform}")
-    metadata = METAPLEX if settings.launchpad_token_standard == "spl" else ""
-    own = frozenset({settings.launchpad_program_id, settings.launchpad_pool_program_id, metadata} - {""})
+    own = frozenset({settings.launchpad_program_id, settings.launchpad_pool_program_id} - {""})
     store = TransactionStore(opened.books, platform)
     signing = SolanaSigningActivities(
         make_drafting(settings, opened.solana),
@@ -38,6 +36,7 @@ def solana_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[...,
         signer,
         explain,
         own=own,
+        treasury=settings.launchpad_treasury_wallet or platform,
         cluster=settings.solana_cluster,
         most_lamports=settings.solana_most_lamports,
     )

@@ -196,7 +196,7 @@ class SolanaNodes(Protocol):
 
     @property
     def size(self) -> int:
-        """How many nodes are configured."""
+        """How many hosts are configured: two ways to one of them are one witness."""
         ...
 
     async def check_cluster(self, cluster: str) -> None:
@@ -226,7 +226,7 @@ class SolanaNodes(Protocol):
         ...
 
     async def blockhash(self) -> Blockhash:
-        """The newest confirmed one."""
+        """A confirmed one; `last_valid_height` as if it were of the highest block that any node knows."""
         ...
 
     async def height(self, *, commitment: Commitment = "finalized") -> int: ...
@@ -265,7 +265,10 @@ class SolanaNodes(Protocol):
         """Newest first, of those after `until` and before `before`."""
         ...
 
-    async def transaction(self, signature: str, *, commitment: Commitment = "finalized") -> ChainTransaction | None: ...
+    async def transaction(
+        self, signature: str, *, commitment: Commitment = "finalized", agreed: bool = False
+    ) -> ChainTransaction | None:
+        """The first that knows it is believed. `agreed`: two hosts must tell the same, unless only one answers."""
 
 
 class SolanaReads(Protocol):
@@ -275,15 +278,12 @@ class SolanaReads(Protocol):
 
     async def draft(self, plan: Plan, *, price_least: int = 0) -> Draft:
         """The plan's message on a fresh blockhash, priced and tried out. Raises Unavailable solana_unavailable."""
-        ...
 
     def message(self, plan: Plan, blockhash: str, *, limit: int, price: int) -> bytes:
         """The plan as the bytes that are signed."""
-        ...
 
     async def try_out(self, message: bytes) -> Simulated:
         """A message as it would run now, against the platform's wallet."""
-        ...
 
     def read_signed(self, raw: bytes) -> SignedWire:
         """A signed transaction taken apart. Raises Rejected transaction_altered when it cannot be read."""

@@ -41,6 +41,12 @@ class LaunchpadSettings(BaseSettings):
     launchpad_budget_lamports: int = Field(
         100_000_000, ge=0, description="What the platform spends on one launch at most, fees and rents."
     )
+    launchpad_soft_cap_least_lamports: int = Field(
+        1_000_000_000, ge=1, description="Smallest soft cap: less than a pool costs would be paid by the platform."
+    )
+    launchpad_open_launches: int = Field(
+        20, ge=1, description="Launches of an account that the platform signs and whose sales have not ended, at most."
+    )
     launchpad_sync_wallet_s: int = Field(1, ge=0, description="A client of /api/sync hears of a wallet once in this.")
     launchpad_sync_project_s: int = Field(5, ge=0, description="A client of /api/sync hears of a project once in this.")
     launchpad_sync_system_s: int = Field(10, ge=0, description="A client of /api/sync hears of the whole once in this.")

@@ -38,7 +38,7 @@ PAID = 1_000_000
 
 
 class LandingLab(BooksSide):
-    """`key`: the platform's. `payee`: of the plans, unless told otherwise."""
+    """`key`: the platform's. `payee`: of the plans, unless told otherwise; the treasury, whom the platform may pay."""
 
     def __init__(self, dsn: str, svm: RunningSvm, books: Books) -> None:
         super().__init__(dsn)
@@ -64,8 +64,10 @@ class LandingLab(BooksSide):
 
     def signing(self, **but: Any) -> SolanaSigningActivities:
         signer = LocalSolanaSigner(SecretStr(str(self.key)))
-        given = {"own": frozenset[str](), "cluster": "localnet", "most_lamports": 10 * SOL, **but}
-        return SolanaSigningActivities(self.drafting(), self.store, signer, explain, **given)
+        given = {"own": frozenset[str](), "treasury": str(self.payee), "cluster": "localnet", **but}
+        return SolanaSigningActivities(
+            self.drafting(), self.store, signer, explain, **{"most_lamports": 10 * SOL, **given}
+        )
 
     def sending(self) -> SolanaSendingActivities:
         return SolanaSendingActivities(
@@ -82,7 +84,7 @@ class LandingLab(BooksSide):
         step = pays(source, to or self.payee, lamports)
         values: dict[str, Any] = {
             "key": key,
-            "subject_kind": "sale",
+            "subject_kind": "deployment",
             "subject_id": new_id(),
             "payer": str(source.pubkey()),
             "instructions": (plain(step),),

@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.message import to_bytes_versioned
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from composition.launch_policy import launch_policy
+from domain.launchpad import promo
 from domain.launchpad.allocation import Allocation
 from domain.launchpad.cids import cid_of
 from domain.launchpad.launch_messages import GiveUp, LaunchState, Signed
 from domain.launchpad.launching import Launch, LaunchPolicy
 from domain.launchpad.pictures import read_picture
 from domain.launchpad.request import SOL, LaunchRequest, check_request
+from domain.launchpad.signing import MEMO
 from domain.launchpad.steps import Step, plan_key
 from domain.shared import ids
 from domain.shared.errors import Rejected
@@ -193,11 +196,14 @@ class TokenLab(LaunchLab):
         async with transaction(self.pool) as connection:
             await set_control(connection, name="launchpad.launches", enabled=on, reason="test", principal="test")
 
-    async def pay(self, lamports: int, to: str | None = None, payer: Keypair | None = None) -> str:
-        """A plain transfer on the chain; its signature."""
+    async def pay(
+        self, lamports: int, to: str | None = None, payer: Keypair | None = None, memo: str | None = None
+    ) -> str:
+        """A plain transfer on the chain, with the memo of the account; its signature."""
         payer = payer or self.creator
-        step = pays(payer, Pubkey.from_string(to or self.platform), lamports)
-        return await send(self.url, signed(payer, [step], await blockhash(self.url)))
+        said = Instruction(Pubkey.from_string(MEMO), (promo.memo(self.account) if memo is None else memo).encode(), [])
+        steps = [pays(payer, Pubkey.from_string(to or self.platform), lamports), said]
+        return await send(self.url, signed(payer, steps, await blockhash(self.url)))
 
     # who asks
 

@@ -19,6 +19,7 @@ from domain.launchpad import curves
 from domain.launchpad.sale import SaleKeys, Terms
 from domain.launchpad.sale_messages import NewSale, OpenedSale, SaleNews
 from domain.launchpad.transactions import Instruction
+from gateways.solana.everywhere import Everywhere
 from gateways.solana.nodes import RpcNodes
 from gateways.solana.sale_logs import read_logs
 from gateways.solana.sale_program import POSITION_TAG
@@ -138,7 +139,8 @@ class Upkeep:
             return True
 
         jobs = JobStore(self.books)
-        parts = Collaborators(self.nodes, self.desk.program, read_logs, jobs.quarantine, signal, jobs.redispatch)
+        older = Everywhere(self.nodes, quarantine=jobs.quarantine).older
+        parts = Collaborators(self.nodes, self.desk.program, read_logs, jobs.quarantine, signal, jobs.redispatch, older)
         async with fenced(self.dsn, FENCE, 1) as connection:
             await SaleTurn(SaleFeedStore(connection, LAUNCH), parts).look()
 

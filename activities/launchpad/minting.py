@@ -41,7 +41,8 @@ class MintingActivities:
         """
         async with beating():
             launch, step = await self.store.launch(command.launch_id), steps.named(command.step)
-            return await (self._mint(launch) if step is MINT else self._part(launch, step))
+            level: Commitment = "finalized" if command.finalized else "confirmed"
+            return await (self._mint(launch, level) if step is MINT else self._part(launch, step, level))
 
     @activity.defn
     async def plan_step(self, command: StepRef) -> StepPlanned:

@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.beating import beating
 from domain.launchpad.launch_messages import Found, LaunchRef
 from domain.launchpad.payments import paid
-from domain.launchpad.promo import price
+from domain.launchpad.promo import memo, price
 from domain.shared.errors import Rejected
 from domain.shared.money import format_amount
 
@@ -29,7 +29,7 @@ class PromoActivities:
 
     @activity.defn
     async def find_payment(self, command: LaunchRef) -> Found:
-        """Find the payment among what is final: the creator's wallet paid the platform exactly the price.
+        """Find the payment among what is final: the creator's wallet paid exactly the price, and for this account.
 
         Effect: payer and amount on the promotion, so that it is activated or owed back: one transaction.
         Again:  sets the same values.
@@ -42,17 +42,20 @@ class PromoActivities:
         request = launch.request
         if request.promo_tier_lamports is None or request.promo_payment_signature is None:
             return Found(done=True, detail="none was paid for")
-        seen = await self.nodes.transaction(request.promo_payment_signature, commitment="finalized")
+        seen = await self.nodes.transaction(request.promo_payment_signature, commitment="finalized", agreed=True)
         if seen is None:
             return Found(done=False, detail=f"{request.promo_payment_signature} is not final")
-        brought = paid(seen, launch.creator_wallet, self.policy.platform)
+        brought = paid(seen, launch.creator_wallet, self.policy.platform, memo(launch.account_id))
         if brought:
             await self.store.pay(launch.id, launch.creator_wallet, brought)
         wanted = price(
             request.promo_tier_lamports, listing=request.listing, listing_lamports=self.policy.listing_lamports
         )
         if brought != wanted:
-            detail = f"{launch.creator_wallet} paid {_sol(brought)} SOL to {self.policy.platform}, not {_sol(wanted)}"
+            detail = (
+                f"{launch.creator_wallet} paid {_sol(brought)} SOL to {self.policy.platform} with the memo "
+                f"{memo(launch.account_id)}, not {_sol(wanted)}"
+            )
             raise Rejected("payment_not_found", detail)
         return Found(done=True, detail=f"{_sol(brought)} SOL from {launch.creator_wallet}")
 

@@ -1,11 +1,14 @@
-"""One turn of the feed of sales: look at every account, read the histories of those that moved, compare the two."""
+"""One turn of the feed of sales: look at every account, read the histories of those that moved, compare the two.
+
+Each sale alone: whatever is wrong with one calls an operator and keeps no other from being read.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -38,6 +41,10 @@ DIFFERS_REREAD_S: Final = 5.0
 DIFFERS_ALERT_S: Final = 20.0
 REREAD_AGAIN_S: Final = 300.0
 """So often the whole history is read of a sale that stays different."""
+REREAD_MOST: Final = 500
+"""Transactions of it in one look, after the other sales."""
+BROKEN_S: Final = 15.0
+"""A sale that could not be booked is tried again after so long."""
 UNREAD_ALERT_S: Final = 60.0
 
 T = TypeVar("T")
@@ -45,7 +52,8 @@ T = TypeVar("T")
 
 @dataclass
 class Collaborators:
-    """`read_logs`: (program, logs) → what it told.  `signal`: (workflow id, name, argument) → False when none runs."""
+    """`read_logs`: (program, logs) → what it told.  `older`: (address, until, before) → the longest history any node
+    tells.  `signal`: (workflow id, name, argument) → False when none runs."""
 
     nodes: SolanaNodes
     program: SaleProgram
@@ -53,11 +61,13 @@ class Collaborators:
     quarantine: Callable[[str, str, str, Any], Awaitable[None]]
     signal: Callable[[str, str, SaleNews], Awaitable[bool]]
     redispatch: Callable[[list[str]], Awaitable[None]]
+    older: Callable[[str, str | None, str], Awaitable[list[SignatureRow]]]
 
 
 @dataclass
 class _Seen:
-    """What this turn remembers of a sale. `differs_since`: the account is not what its events add up to."""
+    """What this turn remembers of a sale. `differs_since`: the account is not what its events add up to; `reread`: its
+    whole history is due; `tried`: what was fetched of it again; `broken_at`: when it could not be booked."""
 
     digest: bytes = b""
     read_at: float = -REREAD_ENDED_S
@@ -65,6 +75,8 @@ class _Seen:
     differs_since: float | None = None
     reread_at: float = -REREAD_AGAIN_S
     reread: bool = False
+    tried: set[str] = field(default_factory=set)
+    broken_at: float = -BROKEN_S
     unread_since: float | None = None
     alerted: bool = False
     agreed: bool = False
@@ -80,72 +92,103 @@ class SaleTurn:
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     async def look(self) -> None:
-        """At every sale once. A sale that cannot be read now does not keep the others from being read.
+        """At every sale once; then the histories again of those that stay different.
 
         Raises: Unavailable when none could be read.
         """
-        failed: Unavailable | None = None
-        read = 0
-        for some in _some(await self.store.followed(), ACCOUNTS_MOST):
+        away: list[Unavailable] = []
+        sales = await self.store.followed()
+        for some in _some(sales, ACCOUNTS_MOST):
             addresses = [CLOCK, *(sale.address for sale in some)]
             clock, *accounts = await self.with_.nodes.accounts(addresses, commitment="finalized")
             if clock is None:
                 raise Unavailable("solana_unavailable", "a node does not know the clock")
             for sale, account in zip(some, accounts, strict=True):
-                try:
-                    if account is not None:
-                        await self._look_at(sale, account, time_of(clock.data))
-                    read += 1
-                except Unavailable as away:
-                    failed = away
-                    await self._unread(sale, away)
-        if failed is not None and not read:
-            raise failed
+                if account is not None:
+                    away += await self._alone(sale, self._look_at(sale, account, time_of(clock.data)))
+        if away and len(away) == len(sales):
+            raise away[-1]
+        for sale in sales:
+            if self._of(sale).reread:
+                await self._alone(sale, self._reread(sale))
+
+    def _of(self, sale: Followed) -> _Seen:
+        return self._seen.setdefault(sale.id, _Seen())
+
+    async def _alone(self, sale: Followed, work: Coroutine[Any, Any, None]) -> list[Unavailable]:
+        """Do it. What is wrong with this sale is told of it; a connection that is lost ends the turn."""
+        try:
+            await work
+        except Unavailable as away:
+            await self._unread(sale, away)
+            return [away]
+        except Exception as broken:
+            if self.store.lost:
+                raise
+            activity.logger.exception("sale %s was not booked", sale.id)
+            seen = self._of(sale)
+            seen.broken_at, seen.agreed = time.monotonic(), False
+            await self.store.differs(sale, (f"its history cannot be booked: {type(broken).__name__}: {broken}",))
+        return []
 
     async def _unread(self, sale: Followed, away: Unavailable) -> None:
         activity.logger.warning("sale %s was not read: %s", sale.id, away.detail)
-        seen, now = self._seen.setdefault(sale.id, _Seen()), time.monotonic()
+        seen, now = self._of(sale), time.monotonic()
         seen.unread_since = seen.unread_since or now
         if now > seen.unread_since + UNREAD_ALERT_S and not seen.alerted:
             await self.store.differs(sale, (f"its history cannot be read: {away.detail}",))
             seen.alerted = True
 
     async def _look_at(self, sale: Followed, account: Account, now: int) -> None:
-        seen = self._seen.setdefault(sale.id, _Seen())
+        seen = self._of(sale)
         state = self.with_.program.read_sale(account.address, account.data)
         digest = hashlib.sha256(account.data).digest()
         pause = REREAD_ENDED_S if sale.status in ENDED else REREAD_S
         due = time.monotonic() > seen.read_at + pause
-        if digest != seen.digest or due or seen.differs_since is not None:
-            reached = await self._read(sale, seen)
+        moved = digest != seen.digest or due or seen.differs_since is not None
+        if moved and time.monotonic() > seen.broken_at + BROKEN_S:
+            reached = await self._book(sale, await self._rows(sale, sale.cursor or None))
             found = await self.store.observed(sale, state, account.slot, now)
             if reached <= account.slot:  # events that are younger than the account say nothing about it
                 await self._judge(sale, seen, found)
             seen.digest, seen.read_at, seen.unread_since = digest, time.monotonic(), None
         await self._poke(sale, seen, state, now)
 
-    async def _read(self, sale: Followed, seen: _Seen) -> int:
-        """Book what is new; the slot of the last transaction that concerns the sale."""
-        if seen.reread:
-            seen.reread_at = time.monotonic()
-        rows = await self._rows(sale, None if seen.reread else sale.cursor or None)
+    async def _reread(self, sale: Followed) -> None:
+        """Fetch again what told nothing of the sale yet, or not all; some in each look until the history is through."""
+        seen = self._of(sale)
+        rows = await self._rows(sale, None)
+        whole = seen.tried | await self.store.read_whole(sale, [row.signature for row in rows])
+        missing = [row for row in rows if row.signature not in whole][:REREAD_MOST]
+        await self._book(sale, missing, again=True)
+        seen.tried |= {row.signature for row in missing}
+        if len(missing) < REREAD_MOST:
+            seen.reread, seen.reread_at, seen.tried = False, time.monotonic(), set()
+
+    async def _book(self, sale: Followed, rows: Sequence[SignatureRow], *, again: bool = False) -> int:
+        """Book what these told; the slot of the last transaction that concerns the sale. `again`: not where the books
+        end."""
         reached = sale.cursor_slot
         for some in _some(rows, BATCH):
             page = await self._told(some)
             chains = await self._uplines(sale, page)
-            self.recorded += await self.store.record(sale, page, chains)
+            self.recorded += await self.store.record(sale, page, chains, move=not again)
             reached = max(reached, page[-1].slot)
         return reached
 
     async def _rows(self, sale: Followed, until: str | None) -> list[SignatureRow]:
-        """Everything after `until`, oldest first."""
+        """Everything after `until`, oldest first. A short page may be a node's that does not know `before`: the history
+        is at its end when no node knows more."""
         found: list[SignatureRow] = []
         while True:
             before = found[-1].signature if found else None
             page = await self.with_.nodes.signatures_for(sale.address, until=until, before=before, limit=PAGE)
             found += page
             if len(page) < PAGE:
-                return found[::-1]
+                older = await self.with_.older(sale.address, until, found[-1].signature) if found else []
+                if not older:
+                    return found[::-1]
+                found += older
 
     async def _told(self, rows: Sequence[SignatureRow]) -> list[ToldTransaction]:
         """What these transactions told; those that failed told nothing."""
@@ -174,7 +217,7 @@ class SaleTurn:
             payload = {"signature": row.signature, "slot": row.slot, "logs": list(found.logs)}
             await self.with_.quarantine("solana", "sale_logs", "the node cut the logs off", payload)
         block_time = row.block_time if row.block_time is not None else found.block_time
-        return ToldTransaction(row.signature, row.slot, block_time, tuple(enumerate(told.events)))
+        return ToldTransaction(row.signature, row.slot, block_time, told.events, told.cut)
 
     async def _uplines(self, sale: Followed, page: Sequence[ToldTransaction]) -> dict[str, tuple[str, ...]]:
         """The chains of those who traded with one; it is fixed at registration, so it can be read at any time."""
@@ -197,10 +240,11 @@ class SaleTurn:
             if not seen.agreed or seen.differs_since is not None:
                 await self.store.agrees(sale)
             seen.differs_since, seen.reread, seen.alerted, seen.agreed = None, False, False, True
+            seen.tried = set()
             return
         seen.agreed = False
         seen.differs_since = seen.differs_since or now
-        seen.reread = now > max(seen.differs_since + DIFFERS_REREAD_S, seen.reread_at + REREAD_AGAIN_S)
+        seen.reread = seen.reread or now > max(seen.differs_since + DIFFERS_REREAD_S, seen.reread_at + REREAD_AGAIN_S)
         if now > seen.differs_since + DIFFERS_ALERT_S and not seen.alerted:
             await self.store.differs(sale, found)
             seen.alerted = True

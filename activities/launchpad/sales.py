@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from temporalio import activity
 
 from activities.beating import beating
 from domain.launchpad.chain_time import CLOCK, time_of
+from domain.launchpad.refund_rounds import groups, stuck
 from domain.launchpad.sale import PositionState, SaleState
 from domain.launchpad.sale_life import Phase, due_in, phase, status
 from domain.launchpad.sale_messages import Planned, PlanRefunds, RefundRound, SaleLook, SaleRef
-from domain.launchpad.solana import AccountFilter
+from domain.launchpad.solana import Account, AccountFilter
 from domain.launchpad.transactions import Instruction, Plan
 from domain.shared import base58
-from domain.shared.errors import Unavailable
+from domain.shared.errors import Broken, Failure, Unavailable
 
 if TYPE_CHECKING:
     from gateways.protocols import SolanaNodes
     from gateways.solana.sale_program import SaleProgram
-    from storage.launchpad.refunds import RefundStore, Round
+    from storage.launchpad.refunds import RefundStore
     from storage.launchpad.sales import SaleStore
 
 BEAT_S: Final = 0.3
 LOOK_S: Final = 600
 """A sale is looked at so often when nothing is due; the feed says when the chain is further."""
-REFUNDS_AT_ONCE: Final = 10
-"""In one transaction: each adds 77 bytes to a message of 1,232 at most."""
 FEES_MOST: Final = 2_000_000
 """Lamports of the platform's wallet for one transaction without rents."""
 RENTS_MOST: Final = 3_000_000
 GRADUATION_MOST: Final = 300_000_000
 """Pool fee and rents; what is not needed returns within the transaction."""
+HIDDEN_TRIES: Final = 30
+"""So often the positions are looked for that no node shows, before an operator is asked."""
+_ACCOUNTS_MOST: Final = 100
 _SALE_AT: Final = 8
 
 
@@ -41,7 +44,8 @@ class _Seen(NamedTuple):
 
 
 class SaleActivities:
-    """`platform`: the wallet that pays. `position_tag`: how a position's account begins."""
+    """`platform`: the wallet that pays. `position_tag`: how a position's account begins. `everywhere`: the accounts of
+    the program that any node shows (gateways/solana/everywhere.py)."""
 
     def __init__(
         self,
@@ -52,9 +56,10 @@ class SaleActivities:
         *,
         platform: str,
         position_tag: bytes,
+        everywhere: Callable[..., Awaitable[list[Account]]],
     ) -> None:
         self.nodes, self.program, self.sales, self.refunds = nodes, program, sales, refunds
-        self.platform, self.position_tag = platform, position_tag
+        self.platform, self.position_tag, self.everywhere = platform, position_tag, everywhere
 
     @activity.defn
     async def look_at_sale(self, command: SaleRef) -> SaleLook:
@@ -142,19 +147,17 @@ class SaleActivities:
         seen = await self._seen(command.sale_id)
         left = await self._positions(seen.state)
         if not left and seen.state.held:
-            raise Unavailable("solana_unavailable", "the node shows no positions, but the sale holds tokens of buyers")
+            raise _hidden(seen.state.held)
         if not left:
             return RefundRound(number=last.number if last else 0, keys=())
-        stuck = _stuck(last, left)
-        if stuck and not command.again:
-            return RefundRound(number=last.number if last else 0, keys=(), stuck=stuck)
-        size = 1 if last is not None and last.failed else REFUNDS_AT_ONCE
-        plans = self._round(command.sale_id, seen.state, left, last.number + 1 if last else 1, size)
+        alone = stuck(left, last)
+        if alone and not command.again:
+            return RefundRound(number=last.number if last else 0, keys=(), stuck=alone)
+        plans = self._round(command.sale_id, seen.state, groups(left, last), last.number + 1 if last else 1)
         await self.refunds.write(plans)
         return RefundRound(number=last.number + 1 if last else 1, keys=tuple(one.key for one in plans))
 
-    def _round(self, sale_id: str, state: SaleState, left: list[PositionState], number: int, size: int) -> list[Plan]:
-        groups = [left[start : start + size] for start in range(0, len(left), size)]
+    def _round(self, sale_id: str, state: SaleState, shared: list[list[PositionState]], number: int) -> list[Plan]:
         return [
             Plan(
                 key=f"sale:{sale_id}:refunds:{number}:{place}",
@@ -164,7 +167,7 @@ class SaleActivities:
                 instructions=tuple(self.program.refund(state.keys, one.buyer) for one in group),
                 most_lamports=FEES_MOST,
             )
-            for place, group in enumerate(groups)
+            for place, group in enumerate(shared)
         ]
 
     async def _seen(self, sale_id: str) -> _Seen:
@@ -175,21 +178,32 @@ class SaleActivities:
         return _Seen(self.program.read_sale(keys.address, account.data), time_of(clock.data))
 
     async def _positions(self, state: SaleState) -> list[PositionState]:
-        """Everybody who has a position, by wallet."""
+        """Everybody who has a position, by wallet. A node without a whole index shows fewer than the sale holds for."""
         filters = [
             AccountFilter(offset=0, base58=base58.encode(self.position_tag)),
             AccountFilter(offset=_SALE_AT, base58=state.address),
         ]
         found = await self.nodes.program_accounts(self.program.program, filters=filters, commitment="finalized")
-        return sorted((self.program.read_position(one.address, one.data) for one in found), key=lambda one: one.buyer)
+        left = [self.program.read_position(one.address, one.data) for one in found]
+        if sum(one.tokens for one in left) != state.held:
+            shown = await self.everywhere(self.program.program, filters=filters, commitment="finalized")
+            left = await self._read([one.address for one in shown])
+        return sorted(left, key=lambda one: one.buyer)
+
+    async def _read(self, addresses: list[str]) -> list[PositionState]:
+        """Those positions that still stand."""
+        left: list[PositionState] = []
+        for start in range(0, len(addresses), _ACCOUNTS_MOST):
+            some = await self.nodes.accounts(addresses[start : start + _ACCOUNTS_MOST], commitment="finalized")
+            left += [self.program.read_position(one.address, one.data) for one in some if one is not None]
+        return left
 
 
-def _stuck(last: Round | None, left: list[PositionState]) -> tuple[str, ...]:
-    """Wallets whose refund was refused although it was alone in its transaction, when nobody else is left."""
-    if last is None or not last.alone:
-        return ()
-    wallets = tuple(one.buyer for one in left)
-    return wallets if set(wallets) <= set(last.failed) else ()
+def _hidden(held: int) -> Failure:
+    detail = f"no node shows a position of the sale, but it holds {held} base units for buyers"
+    if activity.info().attempt >= HIDDEN_TRIES:
+        return Broken("refund_stuck", detail)
+    return Unavailable("solana_unavailable", detail)
 
 
 def _detail(found: Phase, state: SaleState) -> str:

@@ -101,14 +101,15 @@ class SolanaSendingActivities:
     async def _landed(self, command: SendAttempt, signature: str, found: Seen) -> Landing | None:
         """What a transaction that nodes know of proves now; None: nothing yet.
 
-        A failure counts when it is final: on another fork the same bytes may succeed.
+        A failure counts when it is final: on another fork the same bytes may succeed. What is final for us, success or
+        failure, is told by two hosts alike.
         """
         failed = found.err is not None
         wanted = Level.FINALIZED if command.finalized or failed else Level.CONFIRMED
         if found.disputed or found.level < wanted:
             return None
         depth: Commitment = "finalized" if found.level is Level.FINALIZED else "confirmed"
-        proof = await self.nodes.transaction(signature, commitment=depth)
+        proof = await self.nodes.transaction(signature, commitment=depth, agreed=depth == "finalized")
         if proof is None or proof.err != found.err:
             return None
         return Landing(

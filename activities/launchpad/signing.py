@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.beating import beating
 from domain.launchpad.signing import check_programs
-from domain.launchpad.transactions import Attempt, Landing, LandKey, Outcome, Planned, SignedAttempt
+from domain.launchpad.transactions import Attempt, Landing, LandKey, Outcome, Plan, Planned, SignedAttempt
 from domain.shared.errors import Broken, Unavailable
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ PASSING: Final = frozenset({"BlockhashNotFound", "AccountInUse", "WouldExceedMax
 
 
 class SolanaSigningActivities:
-    """`own`: our programs. `cluster`: what the nodes must belong to. `most_lamports`: what one transaction may cost the
-    platform's wallet, whatever its plan says."""
+    """`own`: our programs. `treasury`: who is paid the fee for a creation. `cluster`: what the nodes must belong to.
+    `most_lamports`: what one transaction may cost the platform's wallet, whatever its plan says."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class SolanaSigningActivities:
         explain: Explain,
         *,
         own: frozenset[str],
+        treasury: str,
         cluster: str,
         most_lamports: int,
     ) -> None:
@@ -46,6 +47,7 @@ class SolanaSigningActivities:
         self.signer = signer
         self.explain = explain
         self.own = own
+        self.treasury = treasury
         self.cluster = cluster
         self.most_lamports = most_lamports
 
@@ -65,9 +67,11 @@ class SolanaSigningActivities:
         if planned.status == "finalized" or (planned.status == "failed" and not command.again):
             return SignedAttempt(key=command.key, ended=self._known(planned))
         newest = planned.newest
+        if newest is not None and newest.live and planned.status != "failed" and newest.signature is not None:
+            return SignedAttempt(key=command.key, number=newest.number, signature=newest.signature)
+        if planned.status == "abandoned":
+            return SignedAttempt(key=command.key, ended=_given_up(planned))
         if newest is not None and newest.live and planned.status != "failed":
-            if newest.signature is not None:
-                return SignedAttempt(key=command.key, number=newest.number, signature=newest.signature)
             return await self._cosign(planned, newest)
         if planned.plan.signers() != {self.signer.address}:
             return self._outside(planned)
@@ -97,7 +101,7 @@ class SolanaSigningActivities:
     async def _sign(self, planned: Planned) -> SignedAttempt:
         """A first or a next attempt, priced higher than the one that ran out."""
         plan, newest = planned.plan, planned.newest
-        check_programs(plan, self.own)
+        self._check_plan(plan)
         least = newest.compute_price_micro_lamports * 3 // 2 if newest is not None else 0
         draft = await self.reads.draft(plan, price_least=least)
         if draft.simulated_err is not None:
@@ -109,32 +113,36 @@ class SolanaSigningActivities:
     async def _cosign(self, planned: Planned, newest: Attempt) -> SignedAttempt:
         """The wallets have signed: the platform's signature comes last, under what the plan says and nothing else."""
         plan = planned.plan
-        check_programs(plan, self.own)
+        if plan.signers() <= {self.signer.address}:
+            raise Broken("transaction_not_landing", f"no wallet but the platform's signs {plan.key}: not to be signed")
+        self._check_plan(plan)
         limit, price = newest.compute_limit, newest.compute_price_micro_lamports
         if self.reads.message(plan, newest.blockhash, limit=limit, price=price) != newest.message:
             raise Broken("internal_error", f"the message of {plan.key} is not what was planned")
         tried = await self.reads.try_out(newest.message)
         if tried.err == "BlockhashNotFound":
-            return SignedAttempt(key=plan.key, ended=await self._expired(planned, newest))
+            return await self._expired(planned, newest)
         if tried.err is not None:
             return self._refused(plan.key, tried.err)
         self._check_loss(plan.key, tried.lost_lamports)
         raw, signature = self.signer.sign(newest.message, newest.raw)
         return await self.store.cosign(planned, tried.lost_lamports, raw, signature)
 
+    def _check_plan(self, plan: Plan) -> None:
+        check_programs(plan, self.own, wallet=self.signer.address, treasury=self.treasury)
+
     def _check_loss(self, key: str, lamports: int) -> None:
         if lamports > self.most_lamports:
             detail = f"{key} would cost {lamports} lamports, the signer allows {self.most_lamports}"
             raise Broken("transaction_not_landing", detail)
 
-    async def _expired(self, planned: Planned, newest: Attempt) -> Landing:
-        """It was never complete, so it can never have landed: its blockhash has only to be too old, not proven so."""
+    async def _expired(self, planned: Planned, newest: Attempt) -> SignedAttempt:
+        """While it is not complete it can never have landed: its blockhash has only to be too old, not proven so. When
+        somebody has completed it meanwhile, the chain is to decide."""
         height = await self.reads.nodes.height(commitment="confirmed")
         if height <= newest.last_valid_height:
             raise Unavailable("solana_unavailable", "the node does not know a blockhash that is still good")
-        landing = Landing(key=planned.plan.key, outcome=Outcome.EXPIRED, number=newest.number)
-        await self.store.record(landing)
-        return landing
+        return await self.store.expire_unsigned(planned)
 
     def _refused(self, key: str, err: Any) -> SignedAttempt:
         """It would fail if it were sent now, so it is not."""
@@ -142,6 +150,12 @@ class SolanaSigningActivities:
             raise Unavailable("solana_unavailable", f"{key} cannot be tried out: {err}")
         landing = Landing(key=key, outcome=Outcome.FAILED, err=err, code=self.explain(err))
         return SignedAttempt(key=key, ended=landing)
+
+
+def _given_up(planned: Planned) -> Landing:
+    """Whoever wanted it does not any more, and nothing of it is on its way."""
+    number = planned.newest.number if planned.newest is not None else 0
+    return Landing(key=planned.plan.key, outcome=Outcome.EXPIRED, number=number, code="abandoned")
 
 
 def _wallets(planned: Planned, signer: SolanaSigner) -> str:

@@ -13,12 +13,14 @@ from domain.launchpad.sale import PositionState, Recipients, SaleState
 from domain.launchpad.solana import AccountFilter
 from domain.launchpad.tax_cycle import (
     SETTLED_AT_ONCE,
+    SETTLEMENTS_MOST,
     Due,
     TaxCycle,
     TaxDone,
     TaxPlanned,
     burn_of,
     harvests,
+    least_of,
     pays_out,
     settles,
 )
@@ -64,9 +66,12 @@ class TaxActivities:
                 return TaxPlanned()
             now = await self._now()
             acts: list[Due] = []
+            room = SETTLEMENTS_MOST
             for sale, seen in zip(sales, await self.views.look([sale.keys for sale in sales]), strict=True):
                 if seen.state is not None and seen.state.latched:
-                    acts += await self._acts(sale, seen.state, now, command.least_lamports)
+                    settled = await self._settlements(sale, seen.state, room)
+                    acts += await self._acts(sale, seen.state, now, command.least_lamports, settled)
+                    room -= len(settled)
             return TaxPlanned(keys=await self.store.write(acts))
 
     @activity.defn
@@ -78,23 +83,30 @@ class TaxActivities:
         """
         await self.store.record(ok=not command.failed, summary=command.summary)
 
-    async def _acts(self, sale: Latched, state: SaleState, now: int, least: int) -> list[Due]:
+    async def _acts(self, sale: Latched, state: SaleState, now: int, least: int, settled: list[Due]) -> list[Due]:
         dues = []
         if pays_out(state, least):
             recipients = Recipients.model_validate({name: getattr(state, name) for name in Recipients.model_fields})
             step = self.program.distribute(state.keys, recipients)
             dues.append(Due(sale_id=sale.id, act="distribute", instructions=(step,)))
-        if state.referral_due:
-            positions = [one for one in await self._positions(state) if settles(one)]
-            for some in _chunks(positions):
-                steps = [await self._settlement(state, position) for position in some]
-                dues.append(Due(sale_id=sale.id, act=f"settle-{some[0].buyer}", instructions=tuple(steps)))
+        dues += settled
         harvest = await self._harvest(state, least)
         if harvest:
             dues.append(Due(sale_id=sale.id, act="harvest", instructions=harvest))
         burn = await self._burn(state, now, least) if state.platform == self.platform else None
         if burn is not None:
             dues.append(Due(sale_id=sale.id, act="burn", instructions=(burn,)))
+        return dues
+
+    async def _settlements(self, sale: Latched, state: SaleState, room: int) -> list[Due]:
+        """What uplines earned, so many transactions at most."""
+        if not state.referral_due or not room:
+            return []
+        dues = []
+        positions = [one for one in await self._positions(state) if settles(one)]
+        for some in _chunks(positions[: room * SETTLED_AT_ONCE]):
+            steps = [await self._settlement(state, position) for position in some]
+            dues.append(Due(sale_id=sale.id, act=f"settle-{some[0].buyer}", instructions=tuple(steps)))
         return dues
 
     async def _harvest(self, state: SaleState, least: int) -> tuple[Instruction, ...]:
@@ -108,7 +120,8 @@ class TaxActivities:
         return (self.views.to_mint(state.keys, found.sources), opened, last)
 
     async def _burn(self, state: SaleState, now: int, least: int) -> Instruction | None:
-        pool = await self.views.pool(state.keys) if state.pooled_lamports and state.burn_due >= least else None
+        due = state.burn_due >= least_of(state, least)
+        pool = await self.views.pool(state.keys) if state.pooled_lamports and due else None
         found = burn_of(state, now, least, pool)
         if found is None:
             return None

@@ -54,7 +54,8 @@ async def deploy_token(
     data: JSONBody[NewLaunch],
 ) -> Response[LaunchView]:
     """Accepted here, carried out by the process of its `operation_id`; until the mint it can be cancelled. A promotion
-    is started only for a payment that names it: a tier without `promo_payment_signature` can be paid later.
+    is started only for a payment of `creator_wallet` that carries `promo_memo` of the preview; a tier without
+    `promo_payment_signature` can be paid later.
     """
     asked = data.asked(datetime.now(UTC))
     opened: list[Opened] = []

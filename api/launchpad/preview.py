@@ -16,8 +16,10 @@ from api.http.documented import guarded
 from api.http.scopes import Principal
 from api.launchpad.asked import REQUEST_EXAMPLE, NewLaunch
 from domain.launchpad import preview as rules
+from domain.launchpad import promo
 from domain.launchpad.cids import cid_of
 from domain.launchpad.curves import PRICE_DECIMALS
+from domain.launchpad.launching import check_offered
 from domain.launchpad.metadata import uri_of
 from domain.launchpad.preview import Caution, LaunchPrices, Preview
 from domain.launchpad.request import SOL_DECIMALS, LaunchRequest, check_pictures
@@ -101,6 +103,8 @@ class PreviewView(BaseModel):
     sale: OutcomeView
     warnings: list[CautionView]
     irreversible: list[FinalView]
+    promo_memo: str
+    """What the payment of a promotion has to carry as a memo (SPL Memo), beside the transfer."""
 
 
 EXAMPLE: Final = {
@@ -131,6 +135,7 @@ EXAMPLE: Final = {
     },
     "warnings": [{"code": "no_logo", "detail": "wallets show a token without a picture as unknown"}],
     "irreversible": [{"step": "mint", "detail": "The token exists for ever."}],
+    "promo_memo": "holdfast:01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f",
 }  # fmt: skip
 
 
@@ -208,6 +213,8 @@ async def preview(deps: Deps, principal: Principal, data: JSONBody[NewLaunch]) -
     request = data.asked(now)
     if request.pictures:
         check_pictures(request, await pictures.own(deps.reads, principal.account_id, request.pictures.values()))
+    if config.launch_policy is not None:
+        check_offered(request, config.launch_policy)
     uri = uri_of(config.ipfs_gateway_url, cid_of(b""))
     from gateways.solana.launch_costs import launch_costs  # 12 MB that the API holds only once somebody asks
 
@@ -215,7 +222,8 @@ async def preview(deps: Deps, principal: Principal, data: JSONBody[NewLaunch]) -
     found = rules.preview(request, config.launch_prices, costs, now)
     told = await _told_by_chain(deps, request, rules.paid_by(found.costs, "creator"))
     found = found._replace(warnings=found.warnings + told)
-    return bodies.encoded(shown(request, found, config.launch_prices))
+    told_to_payer = {"promo_memo": promo.memo(principal.account_id)}
+    return bodies.encoded(shown(request, found, config.launch_prices) | told_to_payer)
 
 
 async def _told_by_chain(deps: Deps, request: LaunchRequest, pays: int) -> tuple[Caution, ...]:

@@ -64,6 +64,8 @@ async def live(deps: Deps, sale_id: UUID, wallet: str | None = None, referrer: s
     addresses = [CLOCK, row["address"]]
     if wallet is not None:
         check_address(wallet, "/wallet")
+        if wallet == row["platform"]:  # its signature is the signer's to give, and nobody hands it in
+            raise Rejected("validation_failed", "the platform does not trade", pointer="/wallet")
         addresses += [program.addresses.position(row["address"], wallet), program.addresses.referral(wallet)]
     if referrer is not None:
         addresses.append(program.addresses.referral(check_address(referrer, "/referrer_wallet")))

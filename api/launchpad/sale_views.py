@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from api.http.inputs import WHOLE, Input
 from api.launchpad.standing import Sol, SolPrice, Tokens
+from api.operations.routes import OperationStatus
 from domain.launchpad.addresses import ADDRESS_PATTERN
-from domain.launchpad.curves import DECIMALS_MOST
+from domain.launchpad.curves import DECIMALS_MOST, U64
 from domain.launchpad.quotes import SLIPPAGE_BPS
 from domain.shared.errors import Rejected
 from domain.shared.money import MICROS_MAX, parse_amount
@@ -20,6 +21,7 @@ ID: Final = "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"
 WALLET: Final = "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T"
 SALE_EXAMPLE: Final = {
     "status": "active",
+    "cancelled": False,
     "sold": "100000000",
     "raised_sol": "12.5",
     "spot_price_sol": "0.00000015",
@@ -53,31 +55,44 @@ POSITION_EXAMPLE: Final = {
     "created_at": "2026-11-21T04:00:00.000000Z",
     "updated_at": "2026-11-21T04:00:00.000000Z",
 }
-OPERATION_EXAMPLE: Final = {"operation_id": ID, "transaction_id": ID}
+OPERATION_EXAMPLE: Final = {
+    "id": ID,
+    "kind": "sale_trade",
+    "status": "running",
+    "operation_id": ID,
+    "transaction_id": ID,
+}
 
 Side = Literal["buy", "sell"]
+SaleStatus = Literal["upcoming", "active", "graduated", "refunding", "refunded"]
 
 
-def _amount(name: str) -> BeforeValidator:
+def _amount(name: str, largest: int) -> BeforeValidator:
     def read(value: Any) -> int:
         if not isinstance(value, str):
             raise PydanticCustomError("amount", "amounts are decimal strings, not JSON numbers")
         try:
-            return parse_amount(value, DECIMALS_MOST, 10 * MICROS_MAX)
+            return parse_amount(value, DECIMALS_MOST, largest)
         except Rejected as rejected:
             raise Rejected(rejected.code, rejected.detail, pointer=f"/{name}") from rejected
 
     return BeforeValidator(read)
 
 
-_NINE: Final = WithJsonSchema(
-    {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,9})?$", "examples": ["0.5", "1000000"]}
-)
-"""At most nine decimals: billionths of a SOL, or of a token, whose own decimals may be fewer."""
-AskedSol = Annotated[int, _amount("sol"), _NINE]
-MostSol = Annotated[int, _amount("max_sol"), _NINE]
-LeastSol = Annotated[int, _amount("min_sol"), _NINE]
-AskedTokens = Annotated[int, _amount("tokens"), _NINE]
+def _nine(digits: int, *examples: str) -> WithJsonSchema:
+    """At most nine decimals: billionths of a SOL, or of a token, whose own decimals may be fewer."""
+    pattern = rf"^(0|[1-9][0-9]{{0,{digits - 1}}})(\.[0-9]{{1,9}})?$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+_SOL: Final = _nine(9, "0.5", "12")
+_SOL_MOST: Final = 10 * MICROS_MAX
+_TOKENS_MOST: Final = U64 * 10**DECIMALS_MOST
+"""A supply without decimals: every base unit is a whole token."""
+AskedSol = Annotated[int, _amount("sol", _SOL_MOST), _SOL]
+MostSol = Annotated[int, _amount("max_sol", _SOL_MOST), _SOL]
+LeastSol = Annotated[int, _amount("min_sol", _SOL_MOST), _SOL]
+AskedTokens = Annotated[int, _amount("tokens", _TOKENS_MOST), _nine(18, "0.5", "1000000")]
 Address = Annotated[str, StringConstraints(pattern=ADDRESS_PATTERN)]
 Slippage = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 5_000}), WHOLE]
 _NOT: Final = {"type": "null"}
@@ -123,9 +138,11 @@ class WalletAsk(Input):
 
 
 class SaleView(BaseModel):
-    """Final on the chain. `raised_sol`: held for the tokens sold; after graduation what it had raised."""
+    """Final on the chain. `raised_sol`: held for the tokens sold; after graduation what it had raised. `cancelled`: by
+    its creator, before anything was bought; its status is `refunded` then, since nobody is owed anything."""
 
-    status: Literal["upcoming", "active", "graduated", "refunding", "refunded", "cancelled"]
+    status: SaleStatus
+    cancelled: bool
     sold: Tokens
     raised_sol: Sol
     spot_price_sol: SolPrice
@@ -177,7 +194,10 @@ class PositionPage(BaseModel):
 
 
 class AcceptedView(BaseModel):
-    """`operation_id`: where its landing can be followed."""
+    """The operation of its landing, for `GET /api/operations/{id}`. `operation_id`: the same, as in every 202."""
 
+    id: str
+    kind: str
+    status: OperationStatus
     operation_id: str
     transaction_id: str

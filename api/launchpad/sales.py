@@ -48,7 +48,8 @@ def body_of(row: Row) -> bytes:
     )
     return msgspec.json.encode(
         {
-            "status": row["status"],
+            "status": "refunded" if row["status"] == "cancelled" else row["status"],
+            "cancelled": row["status"] == "cancelled",
             "sold": format_amount(row["sold"], row["decimals"]),
             "raised_sol": sol(row["raised_lamports"]),
             "spot_price_sol": format_amount(curves.spot(curve, row["sold"]), PRICE_DECIMALS),

@@ -232,6 +232,7 @@ class Session:
             if seen >= BACKLOG_MOST or len(follow.pending) > PENDING_MOST:
                 return False
         follow.begin(after)
+        follow.look_at = time.monotonic()  # figures may have changed with events the client had
         return True
 
     # what is told

@@ -9,6 +9,7 @@ from pydantic import Field
 from domain.launchpad.curves import PRICE_DECIMALS, Curve
 from domain.launchpad.market import Books, worth
 from domain.launchpad.request import SHAPES, SOL_DECIMALS
+from domain.launchpad.sale import OnChain
 from domain.shared.money import format_amount
 from storage.reads.base import Row
 
@@ -36,15 +37,17 @@ def figures(row: Row) -> dict[str, object]:
     )
     counters = row["counters"]
     pooled = int(counters.get("pooled_lamports", 0))
+    supply = 0 if counters.get("reclaimed") else row["total_supply"]
     found = worth(
         curve,
         Books(
-            supply=row["total_supply"] - int(counters.get("burned", 0)) - row["burned"],
+            supply=max(0, supply - int(counters.get("burned", 0)) - row["burned"]),
             sold=row["sold"],
             most=row["most"],
             raised=row["raised_lamports"],
             soft_cap=row["soft_cap_lamports"],
             pooled=pooled,
+            graduated=counters.get("status") == OnChain.GRADUATED,
         ),
     )
     return {

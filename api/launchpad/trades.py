@@ -44,7 +44,7 @@ from storage.database import Connection, transaction
 from storage.events import new_id
 from storage.intents.idempotency import Stored
 from storage.intents.opened import Opened
-from storage.intents.sales import submit_trade
+from storage.intents.sales import operation_status, submit_trade
 from storage.intents.solana import issue
 from storage.launchpad.trades import KIND
 
@@ -215,8 +215,14 @@ async def submit(
             connection, row["id"], signed, platform=row["platform"], account_id=principal.account_id
         )
         opened.append(made)
-        body = msgspec.json.encode({"operation_id": made.operation_id, "transaction_id": made.subject_id})
-        return json_answer(202, body, location=f"/api/operations/{made.operation_id}")
+        body = {
+            "id": made.operation_id,
+            "kind": KIND,
+            "status": await operation_status(connection, made.operation_id),
+            "operation_id": made.operation_id,
+            "transaction_id": made.subject_id,
+        }
+        return json_answer(202, msgspec.json.encode(body), location=f"/api/operations/{made.operation_id}")
 
     response = await intend(request, deps, principal, work, required=True)
     for made in opened:

@@ -1,6 +1,7 @@
 """What a sale's events add up to: its counters, and what each wallet has in it.
 
 Every event is a difference, so their order does not matter; each counts once (storage/launchpad/sale_feed.py).
+A fold is what was read, not an invariant: with an event that was never read it may be anything, even below 0.
 Source: docs/concepts/sales.md.
 """
 
@@ -38,29 +39,41 @@ class Move(NamedTuple):
 
 
 class Paid(NamedTuple):
-    """What a wallet paid into a sale so far: a refund tells only the sum of both."""
+    """What a wallet paid into a sale, as far as it was read: a refund tells only the sum of both.
+
+    `refunded`: its refund was read already.
+    """
 
     value: int = 0
     tax: int = 0
+    refunded: bool = False
 
 
 NOTHING: Final = Paid()
 
 
-def totals_of(event: Emitted, latched_before: bool, refunded: Paid = NOTHING) -> Totals:
+def crosses(event: Emitted, soft_cap: int) -> bool:
+    """A buy that brought what is raised to the soft cap. The first one latches; after sales another may cross again."""
+    data = event.data
+    is_buy = event.kind == "Traded" and data["is_buy"] and data["latched"]
+    return bool(is_buy) and data["raised"] - data["value"] < soft_cap <= data["raised"]
+
+
+def totals_of(event: Emitted, latched_before: bool, paid: Paid = NOTHING) -> Totals:
     """What an event adds.
 
-    Args:  latched_before  the soft cap was reached before this event.   refunded  what the wallet had paid.
+    Args:  latched_before  the soft cap was reached before this event.   paid  by its wallet in what was read before.
     """
     data = event.data
     if event.kind == "Traded":
         sign = 1 if data["is_buy"] else -1
         kept = data["tokens"] if data["is_buy"] and not latched_before else 0
-        return Totals(sign * data["tokens"], sign * data["value"], kept, data["tax"])
+        late = data["tax"] if paid.refunded else 0  # its refund counted this tax as value
+        return Totals(sign * data["tokens"], sign * data["value"] + late, kept, data["tax"])
     if event.kind == "Claimed":
         return Totals(held=-data["tokens"])
     if event.kind == "Refunded":
-        return Totals(-data["tokens"], -(data["lamports"] - refunded.tax), -data["tokens"])
+        return Totals(-data["tokens"], -(data["lamports"] - paid.tax), -data["tokens"])
     if event.kind == "Burned" and not data["from_pool"]:
         return Totals(data["tokens"], data["lamports"])
     return Totals()

@@ -53,8 +53,11 @@ class Go(Message):
 
 
 class StepRef(Message):
+    """`finalized`: only what can no longer be undone counts."""
+
     launch_id: str
     step: str
+    finalized: bool = False
 
 
 class StepPlanned(Message):

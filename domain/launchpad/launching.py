@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.launchpad.request import SHAPES, LaunchRequest
+from domain.launchpad.request import SHAPES, SOL, SOL_DECIMALS, LaunchRequest
 from domain.launchpad.sale import Recipients, SaleKeys, SaleState, Terms
 from domain.launchpad.steps import CURVE, LIQUIDITY, REFERRAL, TAX, Step
 from domain.launchpad.tokens import TokenSpec
 from domain.launchpad.transactions import Value
 from domain.shared.errors import Rejected
+from domain.shared.money import format_amount
 
 CLIFF_S: Final = 180 * 86_400
 VEST_S: Final = 720 * 86_400
@@ -43,6 +44,9 @@ class LaunchPolicy(Value):
     """Tokens of the classic program with Metaplex's metadata; without transfer fee."""
     creation_fee_lamports: int = 0
     """Paid to the treasury by a creator who signs, in the transaction that creates the sale."""
+    soft_cap_least_lamports: int = SOL
+    open_launches: int = 20
+    """Of an account, signed by the platform, the sale not over: each costs the platform rents, and then a pool."""
 
 
 class Launch(Value):
@@ -79,6 +83,10 @@ def check_offered(request: LaunchRequest, policy: LaunchPolicy) -> None:
     if policy.classic_tokens and request.transfer_fee_bps:
         detail = "tokens here are of the classic program, which takes no fee of transfers"
         raise Rejected("launch_refused", detail, pointer="/transfer_fee_bps")
+    least = policy.soft_cap_least_lamports
+    if request.soft_cap_lamports < least:
+        detail = f"the soft cap is at least {format_amount(least, SOL_DECIMALS)} SOL here"
+        raise Rejected("launch_refused", detail, pointer="/soft_cap_sol")
 
 
 def token_of(launch: Launch, keys: SaleKeys, *, classic: bool = False) -> TokenSpec:
@@ -128,7 +136,7 @@ def terms_of(request: LaunchRequest, policy: LaunchPolicy) -> Terms:
 
 
 def recipients_of(launch: Launch, policy: LaunchPolicy) -> Recipients:
-    """Who is paid out of the sale. Ecosystem and reserve are the creator's, whoever signs."""
+    """Who is paid out of the sale. What vests, ecosystem and reserve are the creator's, whoever signs."""
     return Recipients(
         marketing=policy.marketing,
         treasury=policy.treasury,
@@ -185,5 +193,5 @@ def registered(step: Step, wanted: Wanted) -> str:
         TAX: f"{terms.tax_bps} bps of every trade, accrued in {wanted.keys.address}",
         REFERRAL: f"{terms.referral_bps} bps of the tax for five levels, registered in {wanted.keys.address}",
         LIQUIDITY: f"70 % of the SOL and {terms.liquidity_supply} base units to a pool of {wanted.pool_program}; "
-        f"30 % of the SOL and {terms.team_supply} base units vest for {wanted.keys.creator}",
+        f"30 % of the SOL and {terms.team_supply} base units vest for {wanted.recipients.other_owner}",
     }[step]

@@ -15,7 +15,8 @@ _PRICE_UNITS_PER_LAMPORT: Final = 10**9
 
 
 class Books(NamedTuple):
-    """The counters of a sale. `supply`: tokens that exist; `pooled`: lamports given to the pool, 0 before."""
+    """The counters of a sale. `supply`: tokens that exist; `pooled`: lamports given to the pool, 0 before, and for ever
+    when it `graduated` with too little for one."""
 
     supply: int
     sold: int
@@ -23,6 +24,7 @@ class Books(NamedTuple):
     raised: int
     soft_cap: int
     pooled: int = 0
+    graduated: bool = False
 
 
 class Worth(NamedTuple):
@@ -41,7 +43,7 @@ def worth(curve: Curve, books: Books) -> Worth:
     return Worth(
         spot=spot,
         market_cap=spot * books.supply // (10**curve.decimals * _PRICE_UNITS_PER_LAMPORT),
-        liquidity=books.pooled or books.raised,
+        liquidity=books.pooled or (0 if books.graduated else books.raised),
         progress_bps=books.sold * BPS // books.most if books.most else 0,
         soft_cap_bps=min(BPS, books.raised * BPS // books.soft_cap),
     )

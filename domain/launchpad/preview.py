@@ -93,7 +93,7 @@ IRREVERSIBLE: Final = (
     ("graduation", "70 % of the raised SOL and the pool's tokens become a pool; its LP tokens are burned: nobody can "
                    "take the liquidity out."),
     ("burn", "What is left of the public and the liquidity part is burned."),
-    ("vesting", "30 % of the raised SOL and the team's tokens wait for six months and are released until month 24."),
+    ("vesting", "30 % of the raised SOL and the team's tokens wait six months, then go to the creator until month 24."),
     ("promotion", "A promotion's payment is kept once the launch is live."),
 )  # fmt: skip
 """Step and what it means, in the order in which they come."""
@@ -147,7 +147,7 @@ def _shares(request: LaunchRequest, end: Graduation) -> tuple[Share, ...]:
     pooled = format_amount(end.sent, request.decimals)
     details = {
         "public": "sold along the curve; what is not sold goes to the pool first, the rest is burned",
-        "team": "nothing for six months, then evenly until month 24",
+        "team": "to the creator's wallet: nothing for six months, then evenly until month 24",
         "liquidity": f"{pooled} to the pool when everything is sold; the rest is burned",
         "ecosystem": "to the creator's wallet after graduation",
         "reserve": "to the creator's wallet after graduation; holds what rounding leaves",

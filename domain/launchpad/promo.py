@@ -29,6 +29,11 @@ def price(tier_lamports: int, *, listing: bool, listing_lamports: int) -> int:
     return tier_lamports + (listing_lamports if listing else 0)
 
 
+def memo(account_id: str | None) -> str:
+    """What the payment carries: on the chain anybody sees it, and only whoever pays can write whose it is."""
+    return f"holdfast:{account_id}"
+
+
 def features(tier_lamports: int, *, listing: bool, since: datetime, lasting: Durations) -> dict[str, datetime | None]:
     """Each feature that was bought, with the moment until which it is shown; None: nothing is shown."""
     ends = {"banner": timedelta(seconds=lasting.banner_s), "top": timedelta(seconds=lasting.top_s)}

@@ -164,9 +164,9 @@ class Emitted(Value):
 
 
 class Told(NamedTuple):
-    """What a transaction's logs say of our program. `unknown`: base64 nobody here can read; `cut`: the node cut the
-    logs off, so events may be missing."""
+    """What a transaction's logs say of our program. `events`: each with its place among all that was told, read or
+    not; `unknown`: base64 nobody here can read; `cut`: the node cut the logs off, so events may be missing."""
 
-    events: tuple[Emitted, ...]
+    events: tuple[tuple[int, Emitted], ...]
     unknown: tuple[str, ...]
     cut: bool

@@ -116,9 +116,11 @@ class Followed(NamedTuple):
 
 
 class ToldTransaction(NamedTuple):
-    """A finalized transaction that concerns a sale. `events`: of all it told, with their place in it."""
+    """A finalized transaction that concerns a sale. `events`: of all it told, with their place in it; `cut`: there may
+    have been more."""
 
     signature: str
     slot: int
     block_time: int | None
     events: tuple[tuple[int, Emitted], ...] = ()
+    cut: bool = False

@@ -27,7 +27,7 @@ class Account(Value):
 
 
 class Blockhash(Value):
-    """`last_valid_height`: the last block height at which a transaction with it may land. `height`: of now."""
+    """`last_valid_height`: beyond this block height no transaction with it can land. `height`: of now."""
 
     blockhash: str
     last_valid_height: int

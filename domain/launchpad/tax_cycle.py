@@ -18,6 +18,8 @@ SETTLE_LEAST: Final = 100_000
 """Lamports a position's uplines must have earned together: a settlement costs the platform 5,000."""
 SETTLED_AT_ONCE: Final = 2
 """In one transaction: each names nine accounts."""
+SETTLEMENTS_MOST: Final = 100
+"""Such transactions in one cycle: what is left is due in the next."""
 HARVESTED_AT_ONCE: Final = 16
 """Token accounts in one transaction."""
 SLACK_BPS: Final = 200
@@ -78,9 +80,15 @@ class Burn(NamedTuple):
     lamports: int = 0
 
 
+def least_of(state: SaleState, least: int) -> int:
+    """Lamports that are worth a transaction; after graduation nothing more comes, and the last one goes out too."""
+    return min(least, 1) if state.status is OnChain.GRADUATED else least
+
+
 def pays_out(state: SaleState, least: int) -> bool:
     """Is enough due to marketing, treasury and rewards?"""
-    return state.latched and state.marketing_due + state.treasury_due + state.rewards_due >= least
+    due = state.marketing_due + state.treasury_due + state.rewards_due
+    return state.latched and due >= least_of(state, least)
 
 
 def settles(position: PositionState) -> bool:
@@ -100,7 +108,7 @@ def burn_of(state: SaleState, now: int, least: int, pool: Pool | None) -> Burn |
 
     Args:  now  seconds of the chain's clock.   pool  of a graduated sale.
     """
-    if not state.latched or state.burn_due < least:
+    if not state.latched or state.burn_due < least_of(state, least):
         return None
     if state.status is OnChain.GRADUATED:
         return _from_pool(state.burn_due, pool) if pool is not None else None

@@ -29,7 +29,7 @@ class Drafting:
     async def draft(self, plan: Plan, *, price_least: int = 0) -> Draft:
         written = sorted({m.address for step in plan.instructions for m in step.accounts if m.writable} | {plan.payer})
         recent, finalized, paid = await asyncio.gather(
-            self.nodes.blockhash(), self.nodes.height(), self.nodes.recent_fees(written)
+            self.nodes.blockhash(), self.nodes.epochs(), self.nodes.recent_fees(written)
         )
         price = min(self.price_most, max(_percentile(paid), price_least))
         tried = messages.compiled(plan, recent.blockhash, limit=messages.COMPUTE_MOST, price=0)
@@ -41,7 +41,7 @@ class Drafting:
             blockhash=recent.blockhash,
             last_valid_height=recent.last_valid_height,
             height=recent.height,
-            finalized_height=finalized,
+            finalized_height=min(epoch.height for epoch in finalized),
             compute_limit=limit,
             compute_price_micro_lamports=price,
             fee_lamports=messages.FEE_LAMPORTS * len(plan.signers()) + extra,

@@ -34,7 +34,11 @@ class Failover:
 
     @property
     def size(self) -> int:
-        return len(self.nodes)
+        """How many hosts: two ways to one of them are one witness."""
+        return len({node.host for node in self.nodes})
+
+    async def admit(self, node: Node) -> None:
+        """Asked before the node is believed. Raises: Unavailable, Broken: it is not to be."""
 
     async def aclose(self) -> None:
         for node in self.nodes:
@@ -46,9 +50,9 @@ class Failover:
         Raises: Unavailable solana_unavailable; Quarantined, when the last one answers with an unknown shape.
         """
         failures: list[Unavailable] = []
-        for node in sorted(self.nodes, key=lambda n: (n.open, round(n.trouble))):
+        for node in self.ranked():
             try:
-                found = read(node.name, await node.ask(*calls))
+                found = await self._asked(node, calls, read)
             except Unavailable as failure:
                 failures.append(failure)
                 continue
@@ -61,7 +65,7 @@ class Failover:
 
         Raises: Unavailable solana_unavailable, Quarantined: when none does.
         """
-        return await self.each(lambda node: _asked(node, calls, read))
+        return await self.each(lambda node: self._asked(node, calls, read))
 
     async def each(self, ask: Callable[[Node], Awaitable[T]]) -> list[T]:
         """The same of anything that can be asked of a node."""
@@ -80,15 +84,19 @@ class Failover:
         await self._keep_odd(failures)
         return found
 
+    def ranked(self) -> list[Node]:
+        """The healthiest first."""
+        return sorted(self.nodes, key=lambda node: (node.open, round(node.trouble)))
+
+    async def _asked(self, node: Node, calls: Sequence[Call], read: Read[T]) -> T:
+        await self.admit(node)
+        return read(node.name, await node.ask(*calls))
+
     async def _keep_odd(self, failures: Sequence[Unavailable]) -> None:
         """Another node answered, so nobody else will see these shapes."""
         for odd in failures:
             if isinstance(odd, Quarantined):
                 await self._quarantine(odd.source, odd.kind, odd.reason, odd.payload)
-
-
-async def _asked(node: Node, calls: Sequence[Call], read: Read[T]) -> T:
-    return read(node.name, await node.ask(*calls))
 
 
 def ours(failure: Unavailable) -> Unavailable:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from domain.launchpad.judging import host_of_name
 from domain.launchpad.solana import (
     Account,
     AccountFilter,
@@ -34,6 +35,8 @@ from gateways.solana.shapes import (
     parse,
 )
 
+BLOCKHASH_LIFE: Final = 150
+"""Blocks in which a transaction may land after the one whose hash it has."""
 CLOCK: Final = "SysvarC1ock11111111111111111111111111111111"
 
 _ANSWERED: Final = TypeAdapter(Answered)
@@ -44,6 +47,7 @@ _BLOCKHASH: Final = TypeAdapter(BlockhashShape)
 _FEES: Final = TypeAdapter(list[FeeShape])
 _SIGNATURES: Final = TypeAdapter(list[SignatureShape])
 _TRANSACTION: Final = TypeAdapter(TransactionShape)
+_LOOSE: Final[dict[str, Any]] = {"logs": (), "block_time": None}
 
 
 class Reading(Failover):
@@ -105,13 +109,24 @@ class Reading(Failover):
     async def blockhash(self) -> Blockhash:
         options = {"commitment": "confirmed"}
 
-        def read(source: str, answers: list[Any]) -> Blockhash:
+        def read(source: str, answers: list[Any]) -> tuple[str, Blockhash]:
             answered = parse(_ANSWERED, answers[0], source, "blockhash")
             shape = parse(_BLOCKHASH, answered.value, source, "blockhash")
-            height = parse(_NUMBER, answers[1], source, "height")
-            return Blockhash(blockhash=shape.blockhash, last_valid_height=shape.lastValidBlockHeight, height=height)
+            height, last = parse(_NUMBER, answers[1], source, "height"), shape.lastValidBlockHeight
+            if abs(height + BLOCKHASH_LIFE - last) > BLOCKHASH_LIFE:
+                raise Unavailable(CODE, f"{source} is at {height} and calls a blockhash good until {last}")
+            return source, Blockhash(blockhash=shape.blockhash, last_valid_height=last, height=height)
 
-        return await self.first(Call("getLatestBlockhash", (options,)), Call("getBlockHeight", (options,)), read=read)
+        calls = Call("getLatestBlockhash", (options,)), Call("getBlockHeight", (options,))
+        told = dict(await self.every(*calls, read=read))
+        chosen = next(told[node.name] for node in self.ranked() if node.name in told)
+        height = max(one.height for one in told.values())
+        bound = height + BLOCKHASH_LIFE
+        if bound - chosen.last_valid_height > BLOCKHASH_LIFE:
+            raise Unavailable(
+                CODE, f"a blockhash is good until {chosen.last_valid_height}, other nodes are at {height}"
+            )
+        return Blockhash(blockhash=chosen.blockhash, last_valid_height=bound, height=height)
 
     async def height(self, *, commitment: Commitment = "finalized") -> int:
         return await self.first(Call("getBlockHeight", ({"commitment": commitment},)), read=_number("height"))
@@ -149,13 +164,17 @@ class Reading(Failover):
 
         return await self.first(Call("getSignaturesForAddress", (address, given)), read=read)
 
-    async def transaction(self, signature: str, *, commitment: Commitment = "finalized") -> ChainTransaction | None:
+    async def transaction(
+        self, signature: str, *, commitment: Commitment = "finalized", agreed: bool = False
+    ) -> ChainTransaction | None:
         options = {"commitment": commitment, "encoding": "json", "maxSupportedTransactionVersion": 0}
         call = Call("getTransaction", (signature, options))
 
         def read(source: str, answers: list[Any]) -> ChainTransaction | None:
             return None if answers[0] is None else _transaction(signature, answers[0], source)
 
+        if agreed:
+            return _agreed(await self.every(call, read=lambda source, answers: (source, read(source, answers))))
         found = await self.first(call, read=read)
         if found is not None or len(self.nodes) == 1:
             return found
@@ -168,6 +187,16 @@ def _number(kind: str) -> Callable[[str, list[Any]], int]:
 
 def _account(address: str, shape: AccountShape, slot: int) -> Account:
     return Account(address=address, owner=shape.owner, lamports=shape.lamports, data=shape.data, slot=slot)
+
+
+def _agreed(told: Sequence[tuple[str, ChainTransaction | None]]) -> ChainTransaction | None:
+    """What two hosts tell alike, or the only one that answers. Logs, which nodes cut off, are not compared."""
+    known = [(host_of_name(source), one.model_copy(update=_LOOSE), one) for source, one in told if one is not None]
+    wanted = min(2, len({host_of_name(source) for source, _ in told}))
+    for _, facts, one in known:
+        if len({host for host, other, _ in known if other == facts}) >= wanted:
+            return one
+    return None
 
 
 def _transaction(signature: str, raw: Any, source: str) -> ChainTransaction:

@@ -25,12 +25,21 @@ _NOT_ABLE: Final = frozenset({-32004, -32005, -32007, -32009, -32011, -32014, -3
 _HALF_LIFE_S: Final = 30.0
 
 
-class Node:
-    """`name`: host and port, never the path, where providers put keys. `attempts`: at one call, before it fails."""
+def host_of(url: str) -> str:
+    """Host and port."""
+    at = httpx.URL(url)
+    return f"{at.host}:{at.port}" if at.port else at.host
 
-    def __init__(self, url: str, *, calls_per_s: float, attempts: int, clock: Clock = time.monotonic) -> None:
-        at = httpx.URL(url)
-        self.name = f"{at.host}:{at.port}" if at.port else at.host
+
+class Node:
+    """`host`: with its port, never the path, where providers put keys. `name`: its own, `host#2` for the second of a
+    host (`number`). `attempts`: at one call, before it fails."""
+
+    def __init__(
+        self, url: str, *, calls_per_s: float, attempts: int, number: int = 1, clock: Clock = time.monotonic
+    ) -> None:
+        self.host = host_of(url)
+        self.name = self.host if number == 1 else f"{self.host}#{number}"
         self._rpc = JsonRpc(url, attempts=attempts, calls_per_s=calls_per_s)
         self._circuit = Circuit(CODE, self.name, failures=8, pause_s=5.0, clock=clock)
         self._clock = clock

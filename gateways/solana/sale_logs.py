@@ -26,15 +26,15 @@ _LEAVE: Final = re.compile(r"Program (\S+) (?:success$|failed: )")
 
 
 def read_logs(program: str, logs: Sequence[str]) -> Told:
-    """In the order they were told."""
-    events: list[Emitted] = []
+    """In the order they were told. What cannot be read keeps its place: with a newer IDL it takes nobody else's."""
+    events: list[tuple[int, Emitted]] = []
     unknown: list[str] = []
-    for text in _data_of(program, logs):
+    for place, text in enumerate(_data_of(program, logs)):
         found = read_event(text)
         if found is None:
             unknown.append(text)
         else:
-            events.append(found)
+            events.append((place, found))
     return Told(tuple(events), tuple(unknown), _CUT in logs)
 
 

@@ -97,7 +97,8 @@ OWN_FRAME u64 make_pool(const Call *call, const Plan *plan, Hands *hands, u64 *l
     return close_tokens(call, &claim, &creator);
 }
 
-/* What the team waits for: 30 % of the SOL here, its tokens in the vault. Nothing is due before the cliff. */
+/* What the team waits for: 30 % of the SOL here, its tokens in the vault. Whoever signed the sale as its creator may be
+ * the platform: the team is the other_owner. Nothing is due before the cliff. */
 OWN_FRAME u64 open_vesting(const Call *call, const Hands *hands, u64 lamports, i64 time) {
     static const u64 size = VESTING_SIZE;
     const Account *a = &call->account[G_VESTING];
@@ -108,7 +109,7 @@ OWN_FRAME u64 open_vesting(const Call *call, const Hands *hands, u64 lamports, i
     Vesting *vesting = (Vesting *)a->data;
     vesting->tag = IS_VESTING;
     copy_key(vesting->sale, call->account[G_SALE].key);
-    copy_key(vesting->beneficiary, sale->creator);
+    copy_key(vesting->beneficiary, sale->other_owner);
     vesting->lamports = lamports;
     vesting->tokens = sale->team_supply;
     vesting->starts_at = time;

@@ -6,6 +6,10 @@
 
 #define METADATA_POINTER 18
 #define TOKEN_METADATA 19
+#define METADATA_POINTER_SIZE 64
+#define TRANSFER_FEE_AMOUNT 2
+#define IMMUTABLE_OWNER 7
+#define VAULT_SIZE_MOST 182 /* with both of these, and never a multisig's 355 */
 #define FEE_BPS_MOST 500
 
 /* The withheld fees are the sale's to collect; the rate is fixed, now and in every epoch to come. */
@@ -29,6 +33,8 @@ OWN_FRAME u64 check_extensions(const Account *mint, const u8 *sale) {
         } else {
             NEED((kind == METADATA_POINTER || kind == TOKEN_METADATA) && is_zero(content), WRONG_MINT);
         }
+        if (kind == METADATA_POINTER) /* a foreign account could say something else tomorrow */
+            NEED(size == METADATA_POINTER_SIZE && same(content + 32, mint->key), WRONG_MINT);
         at += 4 + size;
     }
     return 0;
@@ -43,10 +49,25 @@ OWN_FRAME u64 check_mint(const Account *mint, const u8 *token_program, const u8 
     return same(token_program, TOKEN_PROGRAM) ? 0 : check_extensions(mint, sale);
 }
 
+/* Nothing that could refuse transfers later: what a transfer fee and an associated account need, and no more. */
+OWN_FRAME u64 check_vault_extensions(const Account *vault) {
+    u64 at = EXTENSIONS_AT;
+    if (vault->size == TOKEN_ACCOUNT_SIZE) return 0;
+    NEED(!same(vault->owner, TOKEN_PROGRAM), WRONG_VAULT);
+    NEED(vault->size > TOKEN_ACCOUNT_SIZE && vault->size <= VAULT_SIZE_MOST && vault->data[165] == 2, WRONG_VAULT);
+    while (at + 4 <= vault->size) {
+        u16 kind = read16(vault->data + at);
+        if (kind == 0) return 0;
+        NEED(kind == TRANSFER_FEE_AMOUNT || kind == IMMUTABLE_OWNER, WRONG_VAULT);
+        at += 4 + read16(vault->data + at + 2);
+    }
+    return 0;
+}
+
 /* The whole supply, under the sale, with no delegate and nobody else to close it. */
 OWN_FRAME u64 check_vault(const Account *vault, const Account *mint, const u8 *sale, u64 supply) {
     NEED(same(vault->owner, mint->owner), WRONG_OWNER);
-    NEED(vault->size == TOKEN_ACCOUNT_SIZE || (vault->size > TOKEN_ACCOUNT_SIZE && vault->data[165] == 2), WRONG_VAULT);
+    TRY(check_vault_extensions(vault));
     NEED(same(vault->data, mint->key) && same(vault->data + TOKEN_OWNER_AT, sale), WRONG_VAULT);
     NEED(vault->data[108] == 1 && !vault->data[72] && !vault->data[129], WRONG_VAULT);
     return token_amount(vault) == supply ? 0 : WRONG_VAULT;

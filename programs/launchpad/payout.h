@@ -72,11 +72,12 @@ OWN_FRAME u64 claim_referral(const Call *call, const u8 *at, u64 size) {
     NEED(same(referral->user, a[0].key), WRONG_ADDRESS);
     NEED(referral->pending, NOTHING_DUE);
     event.lamports = referral->pending;
+    NEED(*a[1].lamports >= event.lamports, INSOLVENT); /* what an account must keep the runtime knows; rents change */
     copy_key(event.user, referral->user);
     referral->pending = 0;
     tell(&event, REFERRAL_CLAIMED_EVENT_SIZE);
     pay_out(call, 1, 0, event.lamports);
-    return *a[1].lamports >= minimum_balance(REFERRAL_SIZE) ? 0 : INSOLVENT;
+    return 0;
 }
 
 enum { D_SALE, D_MARKETING, D_TREASURY, D_REWARDS };

@@ -30,7 +30,7 @@ typedef struct {
     u64 tag;
     u8 mint[32], vault[32], creator[32], platform[32], token_program[32];
     u8 marketing[32], treasury[32], rewards[32]; /* who is paid the tax, and nobody else */
-    u8 other_owner[32];                              /* whose other_supply is */
+    u8 other_owner[32];                          /* the team: whose other_supply is, and what vests */
     u8 pool_program[32], amm_config[32];             /* where it graduates to */
     TERMS
     u8 status, latched, bump, reclaimed, reserved[6];

@@ -1,7 +1,10 @@
-/* claim_vested and release_other: what a graduated sale still keeps for its creator. By anybody, to nobody else. */
+/* claim_vested and release_other: what a graduated sale keeps for its other_owner, the team. By anybody, to no other. */
 #ifndef VESTING_H
 #define VESTING_H
+#include "transfer_fee.h"
 #include "vault.h"
+
+#define SLICE_LEAST 100 /* base units */
 
 enum { V_SALE, V_VESTING, V_MINT, V_VAULT, V_BENEFICIARY, V_TOKENS, V_TOKEN_PROGRAM };
 enum { O_SALE, O_MINT, O_VAULT, O_TOKENS, O_TOKEN_PROGRAM };
@@ -13,6 +16,16 @@ INLINE u64 vested(const Vesting *v, u64 whole, i64 time) {
     if (elapsed <= v->cliff_seconds) return 0;
     u128 product = mul64(whole, elapsed - v->cliff_seconds);
     return div128(product.hi, product.lo, v->vest_seconds - v->cliff_seconds, &rest);
+}
+
+/* Tokens to pay now. A mint's fee is rounded up in every transfer: not in slices so small that it takes more than its
+ * rate, for anybody may send this. A hundredth of all and a hundred base units at least, or the last. */
+OWN_FRAME u64 slice_of(const Vesting *v, const Account *mint, i64 time) {
+    u64 by_now = vested(v, v->tokens, time), slice = by_now - v->claimed_tokens, least = v->tokens / 100;
+    Fee fee;
+    read_fee(&fee, mint);
+    if (least < SLICE_LEAST) least = SLICE_LEAST;
+    return fee.bps && by_now < v->tokens && slice < least ? 0 : slice;
 }
 
 typedef struct {
@@ -43,7 +56,7 @@ OWN_FRAME u64 claim_vested(const Call *call, const u8 *at, u64 size) {
     const Sale *sale = sale_at(call, V_SALE);
     Vesting *vesting = (Vesting *)a[V_VESTING].data;
     event.lamports = vested(vesting, vesting->lamports, time) - vesting->claimed_lamports;
-    event.tokens = vested(vesting, vesting->tokens, time) - vesting->claimed_tokens;
+    event.tokens = slice_of(vesting, &a[V_MINT], time);
     NEED(event.lamports | event.tokens, NOTHING_DUE);
     vesting->claimed_lamports += event.lamports;
     vesting->claimed_tokens += event.tokens;
@@ -56,7 +69,7 @@ OWN_FRAME u64 claim_vested(const Call *call, const u8 *at, u64 size) {
     tell(&event, VESTED_CLAIMED_EVENT_SIZE);
     pay_out(call, V_VESTING, V_BENEFICIARY, event.lamports);
     u64 left = vesting->lamports - vesting->claimed_lamports;
-    return *a[V_VESTING].lamports >= minimum_balance(VESTING_SIZE) + left ? 0 : INSOLVENT;
+    return *a[V_VESTING].lamports >= left ? 0 : INSOLVENT;
 }
 
 typedef struct {

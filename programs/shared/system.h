@@ -43,10 +43,13 @@ OWN_FRAME u64 publish_lamports(const Call *call, u64 from, u64 to, u64 signer, c
     return invoke(call, &ix, by);
 }
 
+#define ONE_AS_DOUBLE 0x3FF0000000000000ULL
+
+/* The rent says lamports per byte and a factor for ever: 2 (years), 1 since SIMD-0194. 128: the account beside its data. */
 OWN_FRAME u64 minimum_balance(u64 size) {
     u64 rent[3];
-    sol_get_rent_sysvar(rent); /* lamports per byte and year; two years are for ever; 128 bytes of account beside the data */
-    return (128 + size) * rent[0] * 2;
+    sol_get_rent_sysvar(rent);
+    return (128 + size) * rent[0] * (rent[1] == ONE_AS_DOUBLE ? 1 : 2);
 }
 
 typedef struct {

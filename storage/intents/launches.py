@@ -8,6 +8,7 @@ from domain.launchpad.launching import LaunchPolicy
 from domain.launchpad.request import LaunchRequest
 from domain.launchpad.steps import NAMES
 from domain.shared import ids
+from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from storage.database import Connection
 from storage.events import audit, emit, new_id
@@ -21,8 +22,10 @@ async def open_launch(
 ) -> Opened:
     """Insert everything a launch begins with, in the caller's transaction. The caller has checked the request.
 
-    Raises: Rejected payment_used.
+    Raises: Rejected payment_used, launch_refused.
     """
+    if request.signing == "platform":
+        await _check_open(connection, account_id, policy.open_launches)
     launch_id = new_id()
     workflow_id = ids.token_launch(launch_id)
     summary = f"Launch {request.symbol} ({request.name})"
@@ -51,6 +54,21 @@ async def open_launch(
     payload: dict[str, str | int | bool | None] = {"project_id": launch_id, "status": "running", "step": NAMES[0]}
     await emit(connection, Event(topic="launchpad", type="launch_changed", account_id=account_id, payload=payload))
     return Opened(launch_id, operation_id, workflow_id, account_id, summary)
+
+
+async def _check_open(connection: Connection, account_id: str, most: int) -> None:
+    """An account is counted by one request at a time."""
+    await connection.execute("SELECT 1 FROM platform.accounts WHERE id = %s FOR NO KEY UPDATE", [account_id])
+    cursor = await connection.execute(
+        """SELECT count(*) AS open FROM launchpad.launches l JOIN launchpad.projects p ON p.id = l.id
+           WHERE l.account_id = %s AND l.signing = 'platform' AND l.status <> 'failed'
+             AND p.status NOT IN ('ended', 'undone')""",
+        [account_id],
+    )
+    row = await cursor.fetchone()
+    if row is None or row["open"] >= most:
+        detail = f"{most} launches that the platform signs are open: wait until a sale ends, or sign with your wallet"
+        raise Rejected("launch_refused", detail, pointer="/signing")
 
 
 async def _insert_project(connection: Connection, launch_id: str, request: LaunchRequest, cluster: str) -> None:

@@ -35,3 +35,13 @@ async def submit_trade(
     operation_id = await open_trade(connection, kept.transaction_id, summary, account_id)
     workflow_id = ids.sale_trade(kept.transaction_id)
     return Opened(kept.transaction_id, operation_id, workflow_id, account_id, summary)
+
+
+async def operation_status(connection: Connection, operation_id: str) -> str:
+    """`running`, unless the same bytes were handed in before."""
+    cursor = await connection.execute(
+        "SELECT status::text AS status FROM platform.operations WHERE id = %s", [operation_id]
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "it was opened in this transaction or an earlier one"
+    return str(row["status"])

@@ -48,9 +48,10 @@ async def plan_of(connection: Connection, key: str) -> Plan:
 async def issue(connection: Connection, plan: Plan, draft: Draft, *, platform: str) -> Issued:
     """Write the plan, unless it stands, and hand out its message: the one that was issued before while it can land.
 
-    Raises: Rejected signature_not_awaited when a wallet has signed it already; Unavailable while an issued message
-            that needs nobody but the wallet may still land on a fork.
+    Raises: Rejected signature_not_awaited when a wallet has signed it already, or none is to sign; Unavailable while
+            an issued message that needs nobody but the wallet may still land on a fork.
     """
+    _check_wallet(plan, platform)
     await transactions.plan(connection, plan)
     planned = await transactions.read(connection, plan.key, lock=True)
     newest = planned.newest
@@ -65,6 +66,12 @@ async def issue(connection: Connection, plan: Plan, draft: Draft, *, platform: s
             await _expire(connection, planned, newest)
     await transactions.add_attempt(connection, planned.id, number, draft, None, None)
     return _issued(planned, draft.message, draft.last_valid_height)
+
+
+def _check_wallet(plan: Plan, platform: str) -> None:
+    """What the platform signs alone is never brought about by handing something in."""
+    if plan.signers() <= {platform}:
+        raise Rejected("signature_not_awaited", "no wallet is to sign this: it is the platform's alone")
 
 
 def _usable(newest: Attempt, draft: Draft, *, cosigned: bool) -> bool:
@@ -103,6 +110,7 @@ async def submit(connection: Connection, transaction_id: str, signed: SignedWire
     """
     planned = await _locked(connection, transaction_id)
     newest, plan = planned.newest, planned.plan
+    _check_wallet(plan, platform)
     if newest is None:
         raise Rejected("signature_not_awaited", "nothing was issued to be signed")
     if newest.message != signed.message:

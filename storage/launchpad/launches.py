@@ -78,9 +78,14 @@ class LaunchStore:
             )
 
     async def request_cancel(self, command: GiveUp) -> LaunchState:
-        """Note that the launch is to be given up; its next turn does it."""
+        """Note that the launch is to be given up; its next turn does it, and from here on no mint is signed.
+
+        Raises: Rejected launch_not_cancellable when one is signed that may still land.
+        """
         async with self.books.begin() as book:
             launch = await self._row(book, command.launch_id)
+            if not await nothing_signed(book.connection, launch.id):
+                raise Rejected("launch_not_cancellable", "the mint is signed: it only goes forward")
             if launch.status not in ENDED and not launch.cancel_requested:
                 await book.connection.execute(
                     "UPDATE launchpad.launches SET cancel_requested_at = clock_timestamp() WHERE id = %s", [launch.id]
@@ -127,9 +132,7 @@ class LaunchStore:
     async def give_back(self, launch_id: str) -> None:
         """What was paid for the promotion is owed back."""
         async with self.books.begin() as book:
-            owed = await promos.give_back(book.connection, launch_id)
-            if owed:
-                await audit(book.connection, "token_launch", "promo_refund_due", launch_id)
+            await _give_back(book.connection, launch_id)
 
     async def activate(self, launch_id: str, wanted: Wanted) -> LaunchState:
         """Everything stands on the chain, finally: open the sale, show the project, start the promotion."""
@@ -157,13 +160,17 @@ class LaunchStore:
             return LaunchState(status="live")
 
     async def undone(self, command: Undone) -> LaunchState:
-        """Book the end of a launch that was given up; everything it had done outside is undone already."""
+        """Book the end of a launch that was given up; everything it had done outside is undone already.
+
+        A payment is named with the request, so that it is let go here, however far the launch has come.
+        """
         async with self.books.begin() as book:
             launch = await self._row(book, command.launch_id)
             if launch.status in ENDED:
                 return LaunchState(status=launch.status, failure_code=launch.failure_code)
             for step in to_undo(launch.step or NAMES[0]):
                 await _mark(book, launch, step.name, "undone")
+            await _give_back(book.connection, launch.id)
             await book.connection.execute(
                 "UPDATE launchpad.launches SET failure_code = %s, failure_detail = %s WHERE id = %s",
                 [command.code, command.detail, launch.id],
@@ -187,6 +194,11 @@ class LaunchStore:
         payload: dict[str, str | int | bool | None] = {"project_id": launch.id, "status": status, "step": step}
         event = Event(topic="launchpad", type="launch_changed", account_id=launch.account_id, payload=payload)
         await emit(book.connection, event)
+
+
+async def _give_back(connection: Connection, launch_id: str) -> None:
+    if await promos.give_back(connection, launch_id):
+        await audit(connection, "token_launch", "promo_refund_due", launch_id)
 
 
 async def _project_changed(connection: Connection, project_id: str) -> None:

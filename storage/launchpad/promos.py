@@ -21,10 +21,13 @@ VALUES (%s, %s, %s, '{}', %s) ON CONFLICT (payment_signature) DO NOTHING
 
 
 async def claim(connection: Connection, project_id: str, tier_lamports: int, signature: str) -> None:
-    """Nobody else can name this payment from here on.
+    """Nobody else can name this payment from here on. What we have signed ourselves is no payment.
 
     Raises: Rejected payment_used.
     """
+    ours = await connection.execute("SELECT 1 FROM launchpad.transaction_attempts WHERE signature = %s", [signature])
+    if await ours.fetchone() is not None:
+        raise Rejected("payment_used", f"{signature} is a transaction of the platform")
     cursor = await connection.execute(_CLAIM, [new_id(), project_id, tier_lamports, signature])
     if cursor.rowcount == 0:
         raise Rejected("payment_used", f"payment {signature} was named before")

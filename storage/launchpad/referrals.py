@@ -20,6 +20,16 @@ ON CONFLICT (program_account, referee_address, level) DO UPDATE SET
   earned_lamports = r.earned_lamports + excluded.earned_lamports, transaction_count = r.transaction_count + 1,
   updated_at = clock_timestamp()
 """
+_TAXES: Final = """
+SELECT e.tax_lamports AS tax, s.referral_bps FROM launchpad.sale_events e JOIN launchpad.sales s ON s.id = e.sale_id
+WHERE e.sale_id = %s AND e.wallet = %s AND e.kind = 'Traded' AND (e.data->>'referral')::numeric > 0
+"""
+_UNEARN: Final = """
+UPDATE launchpad.referrals r SET earned_lamports = r.earned_lamports - s.share,
+  transaction_count = r.transaction_count - %s, updated_at = clock_timestamp()
+FROM unnest(%s::bigint[]) WITH ORDINALITY AS s(share, level)
+WHERE r.program_account = %s AND r.referee_address = %s AND r.level = s.level
+"""
 _SETTLE: Final = """
 UPDATE launchpad.referrals r SET claimed_lamports = r.claimed_lamports + s.share, updated_at = clock_timestamp()
 FROM unnest(%s::bigint[]) WITH ORDINALITY AS s(share, level)
@@ -42,6 +52,16 @@ async def earn(
     assert row is not None
     shares = split(tax, len(uplines), row["referral_bps"]).referral
     await connection.execute(_EARN, [program, trader, list(uplines), list(shares)])
+
+
+async def unearn(connection: Connection, program: str, trader: str, sale_id: str) -> None:
+    """A refund gives the tax back too: what the trader's uplines had earned in this sale was never paid."""
+    chain = (await known(connection, program, [trader])).get(trader, ())
+    taxes = await (await connection.execute(_TAXES, [sale_id, trader])).fetchall()
+    shares = [split(row["tax"], len(chain), row["referral_bps"]).referral for row in taxes]
+    if chain and shares:
+        sums = [sum(level) for level in zip(*shares, strict=True)]
+        await connection.execute(_UNEARN, [len(taxes), sums, program, trader])
 
 
 async def settle(connection: Connection, program: str, trader: str, shares: Sequence[int]) -> None:

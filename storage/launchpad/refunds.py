@@ -7,8 +7,9 @@ of one look at the chain together, so that a repeat goes on with them instead of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from domain.launchpad.refund_rounds import Round
 from domain.launchpad.transactions import Plan
 from storage.books import Books
 from storage.launchpad.transactions import plan
@@ -23,16 +24,6 @@ ORDER BY id
 """
 _OPEN: Final = ("planned", "landed")
 _FAILED: Final = ("failed", "abandoned")
-
-
-class Round(NamedTuple):
-    """The newest round. `open`: keys that have not ended; `failed`: wallets of transactions the chain refused, one
-    each when `alone`."""
-
-    number: int
-    open: tuple[str, ...]
-    failed: tuple[str, ...]
-    alone: bool
 
 
 def key_of(sale_id: str, number: int, place: int) -> str:
@@ -56,7 +47,8 @@ class RefundStore:
             number=rows[0]["number"],
             open=tuple(row["key"] for row in rows if row["status"] in _OPEN),
             failed=tuple(wallet for wallets in failed for wallet in wallets),
-            alone=all(len(wallets) == 1 for wallets in failed),
+            alone=tuple(wallets[0] for wallets in failed if len(wallets) == 1),
+            landed=len(failed) < len(rows),
         )
 
     async def write(self, plans: Sequence[Plan]) -> None:

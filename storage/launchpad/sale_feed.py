@@ -17,6 +17,7 @@ from domain.launchpad.folding import (
     Totals,
     amounts_of,
     counters,
+    crosses,
     differences,
     move_of,
     totals_of,
@@ -27,7 +28,7 @@ from domain.launchpad.sale_messages import Followed, ToldTransaction
 from domain.launchpad.sale_news import Of, news
 from storage.database import Connection
 from storage.events import emit, new_id, raise_alert, resolve_alert
-from storage.launchpad.referrals import earn, known, settle
+from storage.launchpad.referrals import earn, known, settle, unearn
 
 _FOLLOWED: Final = """
 SELECT id, project_id, address, decimals, cursor, cursor_slot, status::text AS status, operation_id
@@ -55,10 +56,20 @@ ON CONFLICT (sale_id, wallet) DO UPDATE SET bought = p.bought + excluded.bought,
 _ADD: Final = """
 UPDATE launchpad.sales SET sold = sold + %(sold)s, raised_lamports = raised_lamports + %(raised)s,
   held = held + %(held)s, tax_total_lamports = tax_total_lamports + %(tax)s,
-  latched_at = coalesce(latched_at, to_timestamp(%(latched_at)s)),
-  graduated_at = coalesce(graduated_at, to_timestamp(%(graduated_at)s)),
+  latched_at = least(latched_at, to_timestamp(%(latched_at)s)),
+  graduated_at = least(graduated_at, to_timestamp(%(graduated_at)s)),
   pool_address = coalesce(pool_address, %(pool)s)
 WHERE id = %(id)s
+"""
+_CROSSED: Final = """
+SELECT EXISTS (SELECT 1 FROM launchpad.sale_events WHERE sale_id = %s AND kind = 'Traded'
+  AND (signature, ordinal) <> (%s, %s) AND (data->>'is_buy')::boolean AND (data->>'latched')::boolean
+  AND (data->>'raised')::numeric - value_lamports < %s) AS crossed
+"""
+_READ: Final = """
+SELECT e.signature FROM launchpad.sale_events e WHERE e.sale_id = %s AND e.signature = ANY(%s)
+  AND NOT EXISTS (SELECT 1 FROM platform.quarantine q WHERE q.source = 'solana' AND q.kind = 'sale_event'
+    AND q.payload->>'signature' = e.signature)
 """
 _DISTRIBUTION: Final = """
 INSERT INTO launchpad.tax_distributions (id, sale_id, signature, ordinal, marketing_lamports, treasury_lamports,
@@ -72,6 +83,7 @@ class _Place(NamedTuple):
     sale: Followed
     transaction: ToldTransaction
     ordinal: int
+    soft_cap: int
 
 
 class SaleFeedStore:
@@ -90,37 +102,58 @@ class SaleFeedStore:
         """The chains that are known already."""
         return await known(self.connection, self.program, wallets)
 
-    async def record(
-        self, sale: Followed, page: Sequence[ToldTransaction], uplines: Mapping[str, tuple[str, ...]]
-    ) -> int:
-        """What these transactions told of the sale, oldest first; the cursor behind the last. How many events are new.
+    @property
+    def lost(self) -> bool:
+        """The connection is gone: another worker is the feed, or the database is away."""
+        return self.connection.closed or self.connection.broken
 
-        Args:  uplines  of every trader in it that has any.
+    async def read_whole(self, sale: Followed, signatures: Sequence[str]) -> set[str]:
+        """Those of them that told of the sale and held nothing back from us."""
+        cursor = await self.connection.execute(_READ, [sale.id, list(signatures)])
+        return {row["signature"] for row in await cursor.fetchall()}
+
+    async def record(
+        self,
+        sale: Followed,
+        page: Sequence[ToldTransaction],
+        uplines: Mapping[str, tuple[str, ...]],
+        *,
+        move: bool = True,
+    ) -> int:
+        """What these transactions told of the sale, oldest first. How many events are new.
+
+        Args:  uplines  of every trader in it that has any.   move  the cursor behind the last of them.
         """
         new = 0
         async with self.connection.transaction():
             cursor = await self.connection.execute(
-                "SELECT latched_at IS NOT NULL AS latched FROM launchpad.sales WHERE id = %s FOR UPDATE", [sale.id]
+                "SELECT soft_cap_lamports FROM launchpad.sales WHERE id = %s FOR UPDATE", [sale.id]
             )
             row = await cursor.fetchone()
-            latched = row is not None and bool(row["latched"])
+            assert row is not None, "a sale that is followed has its row"
             for transaction in page:
                 for ordinal, event in transaction.events:
-                    if event.data.get("sale") != sale.address:
-                        continue
-                    if await self._keep(_Place(sale, transaction, ordinal), event):
-                        chain = uplines.get(wallet_of(event) or "", ())
-                        await self._fold(_Place(sale, transaction, ordinal), event, latched, chain)
-                        latched, new = latched or bool(event.data.get("latched")), new + 1
-            last = page[-1]
-            await self.connection.execute(
-                "UPDATE launchpad.sales SET cursor = %s, cursor_slot = %s WHERE id = %s AND cursor_slot <= %s",
-                [last.signature, last.slot, sale.id, last.slot],
-            )
+                    place = _Place(sale, transaction, ordinal, row["soft_cap_lamports"])
+                    if event.data.get("sale") == sale.address and await self._keep(place, event):
+                        await self._fold(place, event, uplines.get(wallet_of(event) or "", ()))
+                        new += 1
+                if transaction.cut:
+                    await self._cut_off(sale, transaction.signature)
+            if move:
+                last = page[-1]
+                await self.connection.execute(
+                    "UPDATE launchpad.sales SET cursor = %s, cursor_slot = %s WHERE id = %s AND cursor_slot <= %s",
+                    [last.signature, last.slot, sale.id, last.slot],
+                )
         return new
 
+    async def _cut_off(self, sale: Followed, signature: str) -> None:
+        """One alert a sale, which only an operator closes: sums that agree do not prove that nothing was hidden."""
+        detail = f"a node cut the logs of {signature} off: events in it may be missing"
+        await raise_alert(self.connection, "chain_differs", f"logs:{sale.id}", detail, critical=True)
+
     async def _keep(self, place: _Place, event: Emitted) -> bool:
-        sale, transaction, ordinal = place
+        sale, transaction, ordinal, _ = place
         cursor = await self.connection.execute(
             _EVENT,
             [
@@ -130,35 +163,50 @@ class SaleFeedStore:
         )
         return await cursor.fetchone() is not None
 
-    async def _fold(self, place: _Place, event: Emitted, latched: bool, uplines: tuple[str, ...]) -> None:
-        sale, transaction, _ = place
-        wallet = wallet_of(event)
-        paid = await self._paid(sale, wallet) if event.kind == "Refunded" else Paid()
-        await self._add(sale, transaction, event, totals_of(event, latched, paid))
-        move = move_of(event, latched)
+    async def _fold(self, place: _Place, event: Emitted, uplines: tuple[str, ...]) -> None:
+        """By what the event itself says, never by what was read before it: a hole may be filled much later."""
+        sale, wallet = place.sale, wallet_of(event)
+        latches = await self._latches(place, event)
+        latched_before = bool(event.data.get("latched")) and not latches
+        refundable = event.kind in ("Traded", "Refunded") and not latched_before
+        paid = await self._paid(sale, wallet) if refundable else Paid()
+        await self._add(sale, event, totals_of(event, latched_before, paid))
+        move = move_of(event, latched_before)
         if move is not None:
             await self._move(sale, move, uplines)
-        if event.kind == "Traded" and event.data["referral"]:
+        if event.kind == "Traded" and event.data["referral"] and not paid.refunded:
             await earn(self.connection, self.program, wallet or "", uplines, event.data["tax"], sale.id)
+        elif event.kind == "Refunded":
+            await unearn(self.connection, self.program, wallet or "", sale.id)
         elif event.kind == "ReferralSettled":
             await settle(self.connection, self.program, wallet or "", event.data["shares"])
         elif event.kind in ("Distributed", "Burned"):
             await self._distribution(place, event)
-        of = Of(sale.project_id, sale.id, sale.decimals, transaction.signature)
-        told = news(event, of, uplines, bool(event.data.get("latched")) and not latched)
+        of = Of(sale.project_id, sale.id, sale.decimals, place.transaction.signature)
+        told = news(event, of, uplines, latches)
         if told:
             await emit(self.connection, *told)
 
+    async def _latches(self, place: _Place, event: Emitted) -> bool:
+        """Is it the trade with which the soft cap was reached?"""
+        if not crosses(event, place.soft_cap):
+            return False
+        cursor = await self.connection.execute(
+            _CROSSED, [place.sale.id, place.transaction.signature, place.ordinal, place.soft_cap]
+        )
+        row = await cursor.fetchone()
+        return row is not None and not row["crossed"]
+
     async def _paid(self, sale: Followed, wallet: str | None) -> Paid:
         cursor = await self.connection.execute(
-            """SELECT paid_lamports, tax_lamports FROM launchpad.sale_positions
-               WHERE sale_id = %s AND wallet = %s""",
+            """SELECT paid_lamports AS value, tax_lamports AS tax, refunded_lamports > 0 AS refunded
+               FROM launchpad.sale_positions WHERE sale_id = %s AND wallet = %s""",
             [sale.id, wallet],
         )
         row = await cursor.fetchone()
-        return Paid(row["paid_lamports"], row["tax_lamports"]) if row else Paid()
+        return Paid(**row) if row else Paid()
 
-    async def _add(self, sale: Followed, at: ToldTransaction, event: Emitted, totals: Totals) -> None:
+    async def _add(self, sale: Followed, event: Emitted, totals: Totals) -> None:
         graduated = event.kind == "Graduated"
         pool = event.data["pool"] if graduated and event.data["pool"] != _NOBODY else None
         await self.connection.execute(
@@ -166,8 +214,8 @@ class SaleFeedStore:
             {
                 **{"id": sale.id, "sold": totals.sold, "raised": totals.raised, "held": totals.held},
                 **{"tax": totals.tax_total, "pool": pool},
-                "latched_at": at.block_time if event.data.get("latched") else None,
-                "graduated_at": at.block_time if graduated else None,
+                "latched_at": event.data["at"] if event.data.get("latched") else None,
+                "graduated_at": event.data["at"] if graduated else None,
             },
         )
 
@@ -176,7 +224,7 @@ class SaleFeedStore:
         await self.connection.execute(_MOVE, values | {"referrer": uplines[0] if uplines else None})
 
     async def _distribution(self, place: _Place, event: Emitted) -> None:
-        sale, transaction, ordinal = place
+        sale, transaction, ordinal, _ = place
         data = event.data
         burned = event.kind == "Burned"
         parts = (0, 0, 0) if burned else (data["marketing"], data["treasury"], data["rewards"])

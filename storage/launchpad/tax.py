@@ -20,11 +20,12 @@ FEES_MOST: Final = 4_000_000
 JOB: Final = "tax_distribution"
 OPEN: Final = ("planned", "landed")
 _LATCHED: Final = """
-SELECT * FROM launchpad.sales WHERE program_id = %s AND latched_at IS NOT NULL ORDER BY id
+SELECT * FROM launchpad.sales WHERE program_id = %s AND (counters->>'latched')::boolean ORDER BY id
 """
 _NEWEST: Final = """
 SELECT t.key, split_part(t.key, ':', 4)::int AS number, t.status::text AS status,
-  EXISTS (SELECT 1 FROM launchpad.transaction_attempts a WHERE a.transaction_id = t.id) AS tried
+  EXISTS (SELECT 1 FROM launchpad.transaction_attempts a WHERE a.transaction_id = t.id
+    AND a.status IN ('signed', 'landed')) AS tried
 FROM launchpad.transactions t WHERE t.subject_kind = 'sale' AND t.subject_id = %s AND split_part(t.key, ':', 3) = %s
 ORDER BY number DESC LIMIT 1 FOR UPDATE OF t
 """
@@ -47,7 +48,7 @@ class TaxStore:
         self.books, self.program, self.platform = books, program, platform
 
     async def latched(self) -> list[Latched]:
-        """Sales that reached their soft cap: before that all tax may have to go back."""
+        """Sales that reached their soft cap, as their accounts say: before that all tax may have to go back."""
         async with self.books.begin() as book:
             rows = await (await book.connection.execute(_LATCHED, [self.program])).fetchall()
         return [Latched(row["id"], keys_of(row)) for row in rows]
@@ -55,7 +56,7 @@ class TaxStore:
     async def write(self, dues: Sequence[Due]) -> tuple[str, ...]:
         """The key of each: `sale:{id}:{act}:{n}`.
 
-        One on its way is the answer. One that was never sent is given up: what it said may be out of date.
+        One on its way is the answer. One that was never sent, or ran out, is given up: what it said may be out of date.
         """
         async with self.books.begin() as book:
             return tuple([await self._key(book.connection, due) for due in dues])

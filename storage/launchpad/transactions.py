@@ -11,6 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from domain.launchpad.signing import LAUNCH
+from domain.launchpad.steps import MINT, plan_key
 from domain.launchpad.transactions import (
     Attempt,
     Draft,
@@ -21,7 +22,7 @@ from domain.launchpad.transactions import (
     Planned,
     SignedAttempt,
 )
-from domain.shared.errors import Broken, Unavailable
+from domain.shared.errors import Broken, Rejected, Unavailable
 from storage.books import Books
 from storage.database import Connection
 from storage.events import new_id
@@ -118,17 +119,41 @@ class TransactionStore:
         return SignedAttempt(key=now.plan.key, number=number, signature=signature)
 
     async def cosign(self, seen: Planned, lost_lamports: int, raw: bytes, signature: str) -> SignedAttempt:
-        """Add the platform's signature, the last one, to an attempt that the wallets have signed."""
+        """Add the platform's signature, the last one, to an attempt that the wallets have signed.
+
+        When anything about it has changed since `seen` was read, this signature never leaves.
+        """
         assert seen.newest is not None
         async with self.books.begin() as book:
             now = await read(book.connection, seen.plan.key, lock=True)
+            if (now.newest, now.status) != (seen.newest, seen.status):
+                raise Unavailable("unavailable", f"{now.plan.key} has been signed meanwhile")
             await self._allow(book.connection, now, lost_lamports)
-            await book.connection.execute(
+            cursor = await book.connection.execute(
                 """UPDATE launchpad.transaction_attempts SET raw = %s, signature = %s
-                   WHERE transaction_id = %s AND number = %s AND status = 'signed'""",
+                   WHERE transaction_id = %s AND number = %s AND status = 'signed' AND signature IS NULL""",
                 [raw, signature, now.id, seen.newest.number],
             )
+            if cursor.rowcount != 1:
+                raise Broken("internal_error", f"attempt {seen.newest.number} of {now.plan.key} awaits no signature")
         return SignedAttempt(key=now.plan.key, number=seen.newest.number, signature=signature)
+
+    async def expire_unsigned(self, seen: Planned) -> SignedAttempt:
+        """End an attempt that the platform has not signed; when it has been signed meanwhile, that is the answer."""
+        assert seen.newest is not None
+        key, number = seen.plan.key, seen.newest.number
+        async with self.books.begin() as book:
+            now = await read(book.connection, key, lock=True)
+            cursor = await book.connection.execute(
+                """UPDATE launchpad.transaction_attempts SET status = 'expired', ended_at = clock_timestamp()
+                   WHERE transaction_id = %s AND number = %s AND status = 'signed' AND signature IS NULL""",
+                [now.id, number],
+            )
+        if cursor.rowcount == 1 or (now.newest == seen.newest.model_copy(update={"status": "expired"})):
+            return SignedAttempt(key=key, ended=Landing(key=key, outcome=Outcome.EXPIRED, number=number))
+        if now.newest is None or now.newest.number != number or now.newest.signature is None:
+            raise Unavailable("unavailable", f"{key} has been issued anew meanwhile")
+        return SignedAttempt(key=key, number=number, signature=now.newest.signature)
 
     async def _allow(self, connection: Connection, now: Planned, lost_lamports: int) -> None:
         """What the platform's key may be used for, as the books say. Raises: Unavailable, Broken."""
@@ -138,6 +163,7 @@ class TransactionStore:
             raise Broken("transaction_not_landing", detail)
         if plan.subject_kind != LAUNCH:
             return
+        await _check_wanted(connection, plan)
         switch = await connection.execute("SELECT enabled FROM platform.controls WHERE name = %s", [CONTROL])
         control = await switch.fetchone()
         if control is not None and not control["enabled"]:
@@ -201,6 +227,25 @@ async def _set(
              updated_at = clock_timestamp() WHERE id = %s""",
         [status, signature, slot, _json(err), transaction_id],
     )
+
+
+async def _check_wanted(connection: Connection, plan: Plan) -> None:
+    """Nothing more is signed for a launch that was undone, nor its mint once it is to be given up; whoever asks for
+    that waits for this lock, and sees what was signed (LaunchStore.request_cancel).
+
+    Raises: Rejected conflict.
+    """
+    cursor = await connection.execute(
+        "SELECT status::text AS status, cancel_requested_at FROM launchpad.launches WHERE id = %s FOR UPDATE",
+        [plan.subject_id],
+    )
+    launch = await cursor.fetchone()
+    if launch is None:
+        raise Broken("internal_error", f"{plan.key} is of no launch")
+    if launch["status"] in ("undone", "failed"):
+        raise Rejected("conflict", f"{plan.key}: the launch is {launch['status']}")
+    if launch["cancel_requested_at"] is not None and plan.key == plan_key(plan.subject_id, MINT):
+        raise Rejected("conflict", f"{plan.key}: the launch is to be given up")
 
 
 async def _spend(connection: Connection, plan: Plan, lamports: int) -> None:

@@ -24,7 +24,7 @@ json_build_object('wallet', o.wallet, 'bought', {whole("o.bought", "s.decimals")
 _POSITIONS: Final = Listing(
     body=_POSITION,
     source="launchpad.sale_positions o JOIN launchpad.sales s ON s.id = o.sale_id",
-    key="o.wallet",
+    key="((to_char(o.created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || o.wallet) COLLATE \"C\")",
     kind="text",
 )
 
@@ -35,6 +35,6 @@ async def sale(pool: Pool, sale_id: str) -> Row | None:
 
 
 async def positions(pool: Pool, sale_id: str, *, wallet: str | None, limit: int, after: str | None) -> Found:
-    """Of one wallet or of all, by wallet."""
+    """Of one wallet or of all, newest first; those of one look at the chain by wallet."""
     filters = [("o.sale_id = %s", sale_id), ("o.wallet = %s", wallet)]
     return await fetch_page(pool, _POSITIONS, filters, limit=limit, after=after)

@@ -72,8 +72,9 @@ transaction_attempts = Table(
 )
 
 # A curve sale: terms as created on chain. `sold`, `raised`, `held` and `tax_total` are the fold of `sale_events`; what
-# the account said at `read_slot` is `counters` (and `tax_held`): the two are compared. `cursor`: the last signature
-# that was read, in slot `cursor_slot`.
+# the account said at `read_slot` is `counters` (and `tax_held`): the two are compared. No CHECK on a fold: an event
+# that nobody could read must make them differ, not stop the feed. `cursor`: the last signature that was read, in slot
+# `cursor_slot`.
 sales = Table(
     "sales",
     metadata,
@@ -118,8 +119,6 @@ sales = Table(
     at("read_at"),
     of_operation(),
     created_at(),
-    CheckConstraint("0 <= sold AND sold <= most AND most <= sale_supply", name="sold"),
-    CheckConstraint("raised_lamports BETWEEN 0 AND hard_cap_lamports", name="raised"),
     Index("ix_sales_status", "status"),
     schema=SCHEMA,
 )

@@ -58,7 +58,7 @@ async def test_the_figures_fit_together(api: Api, shape: str) -> None:
 
 
 async def test_a_promotion_and_a_listing_cost(api: Api) -> None:
-    _, key = await api.account("creator")
+    account_id, key = await api.account("creator")
     sent = await api.client.post(
         "/api/launchpad/assets", files={"file": ("x", png())}, headers={"Authorization": f"Bearer {key}"}
     )
@@ -67,6 +67,7 @@ async def test_a_promotion_and_a_listing_cost(api: Api) -> None:
     assert answer.status_code == 200, answer.text
     costs = {item["name"]: item["sol"] for item in answer.json()["cost"]["items"]}
     assert (costs["promotion"], costs["listing"]) == ("0.5", "5")
+    assert answer.json()["promo_memo"] == f"holdfast:{account_id}"
     refused = problem(await api.post(PATH, asked), 409, "launch_refused")
     assert refused["errors"][0]["pointer"] == "/logo", "another account's picture"
 

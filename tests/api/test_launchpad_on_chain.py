@@ -50,6 +50,36 @@ async def test_what_a_wallet_can_claim_is_read_off_the_chain(database: str) -> N
             assert [item["valid"] for item in programs["items"][:2]] == [True, True]
 
 
+async def test_the_platform_is_no_wallet_to_trade_with(database: str) -> None:
+    """Its key would sign whatever is handed in for it, without a signature."""
+    async with upkeep_world(database) as (world, svm):
+        _, sale = await world.latched()
+        platform, trader = str(world.platform.pubkey()), await world.wallet()
+        given = {
+            "SOLANA_RPC_URL": ",".join(svm.urls),
+            "LAUNCHPAD_PROGRAM_ID": LAUNCH,
+            "LAUNCHPAD_POOL_PROGRAM_ID": POOL,
+            "SOLANA_PLATFORM_ADDRESS": platform,
+        }
+        async with running_server(database, **given) as server, httpx.AsyncClient(base_url=server.url) as client:
+            key = new_key()
+            await ensure_admin(world.pool, key)
+            client.headers["Authorization"] = f"Bearer {key}"
+
+            async def asks(act: str, **body: str) -> httpx.Response:
+                return await client.post(f"/api/launchpad/sales/{sale.sale_id}/{act}", json=body, timeout=30)
+
+            for act, limit in (("buy", {"max_sol": "10"}), ("sell", {"min_sol": "0.000000001"})):
+                refused = await asks(act, wallet=platform, tokens="1000", **limit)
+                assert (refused.status_code, refused.json()["code"]) == (400, "validation_failed"), refused.text
+                assert "the platform does not trade" in refused.text
+            bought = await asks("buy", wallet=str(trader.pubkey()), tokens="1000", max_sol="10")
+            assert bought.status_code == 200, bought.text
+        assert [row["payer"] for row in await world.rows("SELECT payer FROM launchpad.transactions")] == [
+            str(trader.pubkey())
+        ]
+
+
 async def test_the_invariants_are_computed_over_a_pool_that_cannot_write(database: str) -> None:
     async with upkeep_world(database) as (world, svm):
         _, sale = await world.latched()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.launchpad.sale_views import BuyAsk
 from domain.exchange.custody import Solvency
 from domain.launchpad import curves
 from domain.launchpad.reconcile import Reconciled
@@ -138,6 +139,44 @@ async def test_a_graduated_token_is_priced_at_its_pool_and_without_what_was_burn
     assert (found["priced_by"], found["liquidity_sol"], found["sale_status"]) == ("pool_opening", "7", "graduated")
     spot = int(found["spot_price_sol"].split(".")[1].ljust(18, "0"))
     assert found["market_cap_sol"] == format_amount(spot * SUPPLY // 4 // (10**6 * SOL), 9)
+
+
+async def test_a_failed_token_is_worth_nothing_and_a_pool_too_small_leaves_no_liquidity(api: Api) -> None:
+    row = await make(api)
+    await buy(api, row, SOL)
+    change = "UPDATE launchpad.sales SET counters = %s WHERE id = %s"
+    await api.rows(change, '{"reclaimed": true, "status": 0}', row.sale_id)
+    assert (await api.get(f"/api/sync/launchpad/{row.project_id}")).json()["market_cap_sol"] == "0"
+    await api.rows(change, '{"status": 2, "pooled_lamports": 0}', row.sale_id)
+    assert (await api.get(f"/api/sync/launchpad/{row.project_id}")).json()["liquidity_sol"] == "0"
+
+
+async def test_a_cancelled_sale_is_told_as_refunded(api: Api) -> None:
+    row = await make(api)
+    await api.rows("UPDATE launchpad.sales SET status = 'cancelled' WHERE id = %s", row.sale_id)
+    found = (await api.get(f"/api/launchpad/sales/{row.sale_id}")).json()
+    assert (found["status"], found["cancelled"]) == ("refunded", True)
+
+
+async def test_positions_come_newest_first_page_by_page(api: Api) -> None:
+    row, wallets = await make(api), [rows.wallet() for _ in range(5)]
+    for wallet in wallets:
+        await buy(api, row, SOL // 10, wallet)
+    path, found, cursor = f"/api/launchpad/sales/{row.sale_id}/positions?limit=2", [], ""
+    for count in (2, 2, 1):
+        page = (await api.get(path + cursor)).json()
+        assert len(page["items"]) == count
+        found += [item["wallet"] for item in page["items"]]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == wallets[::-1]
+    [only] = (await api.get(f"{path}&wallet={wallets[0]}")).json()["items"]
+    assert only["wallet"] == wallets[0]
+
+
+def test_a_supply_without_decimals_can_be_asked_for_whole() -> None:
+    asked = BuyAsk.model_validate({"wallet": rows.wallet(), "tokens": "9" * 18, "max_sol": "1"})
+    assert asked.tokens == (10**18 - 1) * 10**9
+    assert asked.max_sol == SOL
 
 
 async def test_tax_of_an_unlatched_sale_is_escrow_and_of_a_failed_one_nothing(fresh_api: Api) -> None:

@@ -167,6 +167,21 @@ async def test_a_client_resumes_over_a_restart_of_the_server(database: str) -> N
         assert following["events"][0]["payload"]["tokens"] == str(live)
 
 
+async def test_figures_that_changed_while_away_are_told_without_an_event(stage: Stage) -> None:
+    row = await stage.project()
+    async with stage.client() as client:
+        await client.follow("project", row.project_id)
+        await stage.buy(row)
+        known = await client.next()
+    async with transaction(stage.pool) as connection:
+        await connection.execute("UPDATE launchpad.sales SET pool_address = 'there' WHERE id = %s", [row.sale_id])
+    async with stage.client() as client:
+        resumed = await client.follow("project", row.project_id, seq=known["seq"])
+        assert resumed["op"] == "resumed"
+        delta = await client.next()
+        assert (delta["events"], delta["state"]["pool_address"]) == ([], "there")
+
+
 async def test_whoever_cannot_go_on_begins_anew(stage: Stage) -> None:
     row = await stage.project()
     async with stage.client() as client:

@@ -121,6 +121,7 @@ async def test_scopes_guard_it(pad: Api) -> None:
         ({"soft_cap_sol": "14", "hard_cap_sol": "5"}, 400, "validation_failed"),
         ({"ends_at": "2020-01-01T00:00:00Z"}, 400, "validation_failed"),
         ({"creator_wallet": "1" * 40}, 400, "validation_failed"),
+        ({"soft_cap_sol": "0.999999999"}, 409, "launch_refused"),
         ({"signing": "nobody"}, 400, "validation_failed"),
         ({"logo": "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"}, 409, "launch_refused"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
@@ -175,10 +176,14 @@ async def test_a_node_that_is_away_delays_nothing(lab: LandingLab) -> None:
 
 
 async def test_a_node_that_forgets_does_not_make_it_expire(lab: LandingLab) -> None:
+    """Nor final, on the word of the other alone."""
     lab.svm.view(port=0, forgets=True)
     async with lab.meanwhile(lab.land("pay", finalized=True)) as landing:
         await lab.seen()
         lab.svm.warp(slots=400)
+        await asyncio.sleep(1.5)
+        assert (landing.done(), await lab.attempts("pay")) == (False, ["signed"])
+        lab.svm.heal()
     assert (landing.result().outcome, await lab.attempts("pay"), lab.landings()) == (Outcome.LANDED, ["landed"], 1)
 
 

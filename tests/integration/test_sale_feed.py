@@ -19,6 +19,7 @@ from domain.launchpad.sale import SaleKeys
 from domain.launchpad.sale_messages import OpenedSale, RunSales, SaleNews
 from domain.launchpad.trade_tax import split
 from domain.shared.errors import Unavailable
+from gateways.solana.everywhere import Everywhere
 from gateways.solana.nodes import RpcNodes
 from gateways.solana.sale_hints import sale_hints
 from gateways.solana.sale_logs import read_logs
@@ -63,7 +64,13 @@ class FeedWorld(BooksSide):
             return True
 
         return Collaborators(
-            self.nodes, self.desk.program, read_logs, self.jobs.quarantine, signal, self.jobs.redispatch
+            self.nodes,
+            self.desk.program,
+            read_logs,
+            self.jobs.quarantine,
+            signal,
+            self.jobs.redispatch,
+            Everywhere(self.nodes, quarantine=self.jobs.quarantine).older,
         )
 
     @asynccontextmanager
@@ -367,3 +374,132 @@ async def test_a_sale_that_cannot_be_read_holds_up_no_other_and_is_told(
     await world.look()
     assert len(await world.kinds()) == 4
     assert not await world.rows("SELECT 1 FROM platform.alerts WHERE resolved_at IS NULL")
+
+
+async def alerted(world: FeedWorld) -> dict[str, str]:
+    rows = await world.rows("SELECT subject, detail FROM platform.alerts WHERE code = 'chain_differs'")
+    return {row["subject"]: row["detail"] for row in rows}
+
+
+async def test_a_trade_hidden_by_long_logs_stops_no_sale_and_is_told(world: FeedWorld) -> None:
+    hidden, first = await world.sale(seconds=600)
+    world.desk._made += 1
+    other, _ = await world.sale()
+    await world.look()
+    buyer = world.wallet()
+    bought = await world.desk.buy(hidden, buyer, MILLION)
+    world.svm.finalize()
+    asked = {"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0}
+    told = await call(world.svm.urls[0], "getTransaction", bought, asked)
+    told["meta"]["logMessages"] = ["Log truncated"]
+    for port in (0, 1):
+        world.svm.fail("getTransaction", "result", port=port, value=told)
+    await world.look()
+    world.svm.heal()
+    assert "cut the logs" in (await alerted(world))[f"logs:{first.sale_id}"]
+    world.svm.warp(seconds=700)
+    refund = world.desk.program.refund(hidden, str(buyer.pubkey()))
+    await world.desk.send(world.platform, refund)
+    await world.desk.buy(other, world.wallet(), MILLION)
+    await world.look()
+    assert (await world.kinds())[2:] == ["Refunded", "Traded"]
+    assert (await world.figures(first))["sold"] == -MILLION, "what was not read is missing, and nothing stops"
+
+
+async def test_a_sale_that_cannot_be_booked_holds_up_no_other_and_is_told(world: FeedWorld) -> None:
+    first, sale = await world.sale()
+    world.desk._made += 1
+    second, _ = await world.sale()
+    for keys in (first, second):
+        await world.desk.buy(keys, world.wallet(), MILLION)
+    await world.rows(f"ALTER TABLE launchpad.sales ADD CONSTRAINT odd CHECK (sold = 0 OR id <> '{sale.sale_id}')")
+    await world.look()
+    assert await world.kinds() == ["SaleCreated", "Traded"]
+    assert "cannot be booked: CheckViolation" in (await alerted(world))[sale.sale_id]
+    await world.rows("ALTER TABLE launchpad.sales DROP CONSTRAINT odd")
+    await world.look()
+    assert len(await world.kinds()) == 4
+    assert not await world.rows("SELECT 1 FROM platform.alerts WHERE resolved_at IS NULL")
+
+
+async def test_a_buy_before_the_latch_that_is_found_after_it_adds_up(
+    world: FeedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.launchpad.sale_turn.DIFFERS_REREAD_S", 0)
+    keys, sale = await world.sale()
+    early, late = world.wallet(), world.wallet()
+    await world.desk.buy(keys, early, MILLION)
+    world.svm.finalize()
+    newest = (await world.nodes.signatures_for(keys.address))[0]
+    await world.rows(
+        "UPDATE launchpad.sales SET cursor = %s, cursor_slot = %s WHERE id = %s",
+        newest.signature, newest.slot, sale.sale_id,
+    )  # fmt: skip
+    await world.desk.buy(keys, late, 150 * MILLION)
+    await world.desk.buy(keys, late, MILLION)
+    world.svm.finalize()
+    async with world.turn() as turn:
+        await turn.look()
+        before = await world.figures(sale)
+        assert (before["held"], before["latched_at"] is None) == (150 * MILLION, False)
+        for _ in range(3):
+            await turn.look()
+    after, state = await world.figures(sale), await world.desk.state(keys)
+    assert (after["sold"], after["held"]) == (state.sold, state.held) == (152 * MILLION, 151 * MILLION)
+    assert after["latched_at"] == before["latched_at"]
+    [position] = await world.rows("SELECT held FROM launchpad.sale_positions WHERE wallet = %s", str(early.pubkey()))
+    assert position["held"] == MILLION
+    assert not await world.rows("SELECT 1 FROM platform.alerts WHERE resolved_at IS NULL")
+
+
+async def test_a_node_that_forgot_where_a_page_ended_does_not_end_the_history(
+    world: FeedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.launchpad.sale_turn.PAGE", 3)
+    keys, _ = await world.sale()
+    buyer = world.wallet()
+    for number in range(7):
+        await world.desk.buy(keys, buyer, MILLION + number)
+    world.svm.finalize()
+    world.svm.fail("getSignaturesForAddress", "result", port=0, times=2, skip=1, value=[])
+    await world.look()
+    assert await world.kinds() == ["SaleCreated", *["Traded"] * 7]
+
+
+async def test_a_refund_takes_what_the_uplines_had_earned(world: FeedWorld) -> None:
+    keys, _ = await world.sale(seconds=600)
+    root, buyer = world.wallet(), world.wallet()
+    await world.desk.register(root, None)
+    await world.desk.register(buyer, root)
+    for number in range(3):
+        await world.desk.buy(keys, buyer, MILLION + number)
+    await world.look()
+    row = await world.row("SELECT earned_lamports, transaction_count FROM launchpad.referrals")
+    assert row["earned_lamports"] > 0
+    assert row["transaction_count"] == 3
+    world.svm.warp(seconds=700)
+    await world.desk.send(world.platform, world.desk.program.refund(keys, str(buyer.pubkey())))
+    await world.look()
+    row = await world.row("SELECT earned_lamports, transaction_count FROM launchpad.referrals")
+    assert (row["earned_lamports"], row["transaction_count"]) == (0, 0)
+
+
+async def test_what_is_booked_is_not_fetched_again(world: FeedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.launchpad.sale_turn.DIFFERS_REREAD_S", 0)
+    keys, sale = await world.sale()
+    bought = await world.desk.buy(keys, world.wallet(), MILLION)
+    await world.look()
+    await world.rows("UPDATE launchpad.sales SET sold = 5 WHERE id = %s", sale.sale_id)
+    fetched: list[str] = []
+    real = world.nodes.transaction
+
+    async def counted(signature: str, **more: Any) -> Any:
+        fetched.append(signature)
+        return await real(signature, **more)
+
+    monkeypatch.setattr(world.nodes, "transaction", counted)
+    async with world.turn() as turn:
+        for _ in range(3):
+            await turn.look()
+    assert fetched, "the history is looked through again: the transaction of the mint names the sale too"
+    assert bought not in fetched

@@ -9,14 +9,16 @@ import pytest
 import pytest_asyncio
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from composition.solana import refuse_real_money
-from domain.launchpad.solana import AccountFilter
+from domain.launchpad.solana import GENESIS, AccountFilter
 from domain.shared.errors import Broken, Unavailable
 from gateways.protocols import Quarantined
 from gateways.solana.nodes import RpcNodes
 from settings import Settings
 from tests.svm_lab import SOL, blockhash, pays, send, signed
+from tests.svm_lab import call as rpc
 from tests.world.svm import RunningSvm, running_svm
 
 READ = "getMultipleAccounts"
@@ -165,6 +167,75 @@ async def test_a_node_of_another_cluster_is_refused(desk: Desk) -> None:
     with pytest.raises(Broken, match="wrong_chain"):
         await other.check_cluster("mainnet-beta")
     await other.aclose()
+
+
+async def test_two_ways_to_one_host_are_told_apart_and_both_looked_at(desk: Desk) -> None:
+    url, other = desk.svm.urls
+    nodes = desk.connected([url + "/?key=one", url + "/?key=another", other])
+    host = nodes.nodes[0].name
+    assert [node.name for node in nodes.nodes] == [host, f"{host}#2", nodes.nodes[2].name]
+    assert nodes.size == 2
+    await nodes.check_cluster("localnet")
+    assert desk.asked(0, "getGenesisHash") == 2
+    assert [epoch.node for epoch in await nodes.epochs()] == [node.name for node in nodes.nodes]
+    views = await nodes.statuses(str(Signature.default()))
+    assert [view.node for view in views] == [node.name for node in nodes.nodes]
+    await nodes.aclose()
+
+
+async def test_a_node_that_was_away_is_looked_at_before_it_is_believed(desk: Desk) -> None:
+    desk.svm.fail("getGenesisHash", "behind", times=None)
+    await desk.nodes.check_cluster("localnet")
+    desk.nodes.nodes[0]._marks = 0.0  # it would be asked first
+    assert await desk.lamports() == SOL
+    assert (desk.asked(0), desk.asked(1)) == (0, 1), "it does not answer what chain it is of"
+    desk.svm.heal()
+    desk.svm.fail("getGenesisHash", "result", value=GENESIS["devnet"])
+    desk.nodes.nodes[0]._marks = 0.0
+    with pytest.raises(Broken, match="serves devnet"):
+        await desk.lamports()
+    assert desk.asked(0) == 0
+
+
+async def test_what_one_node_makes_up_is_no_transaction(desk: Desk) -> None:
+    to = Pubkey.new_unique()
+    transaction = signed(desk.payer, [pays(desk.payer, to, 2_000_000)], await blockhash(desk.svm.urls[0], "confirmed"))
+    signature = await send(desk.svm.urls[0], transaction)
+    desk.svm.finalize()
+    found = await desk.nodes.transaction(signature, agreed=True)
+    assert found == await desk.nodes.transaction(signature)
+    options = {"commitment": "finalized", "encoding": "json", "maxSupportedTransactionVersion": 0}
+    real = await rpc(desk.svm.urls[1], "getTransaction", signature, options)
+    richer = {**real, "meta": {**real["meta"], "postBalances": [0, *real["meta"]["postBalances"][1:]]}}
+    for told in (richer, {**real, "slot": 10**12}, None):
+        desk.svm.fail("getTransaction", "result", value=told)
+        assert await desk.nodes.transaction(signature, agreed=True) is None
+    desk.svm.fail("getTransaction", "result", value={**real, "blockTime": 1})
+    assert await desk.nodes.transaction(signature, agreed=True) is not None
+    desk.svm.fail("getTransaction", "behind", times=None)
+    assert await desk.nodes.transaction(signature, agreed=True) == found  # who is away has no say
+
+
+async def test_no_single_node_shortens_the_life_of_a_blockhash(desk: Desk) -> None:
+    hashes = await rpc(desk.svm.urls[1], "getLatestBlockhash", {"commitment": "confirmed"})
+    honest = hashes["value"]["lastValidBlockHeight"]
+    short = {**hashes, "value": {**hashes["value"], "lastValidBlockHeight": honest - 140}}
+    desk.svm.fail("getLatestBlockhash", "result", value=short)
+    assert (await desk.nodes.blockhash()).last_valid_height >= honest
+    desk.svm.view(port=0, lag=100)
+    recent = await desk.nodes.blockhash()
+    assert (recent.last_valid_height, recent.height) == (honest, honest - 150)
+
+
+async def test_a_blockhash_that_contradicts_its_own_node_or_the_others_is_not_used(desk: Desk) -> None:
+    honest = (await desk.nodes.blockhash()).last_valid_height
+    desk.svm.view(port=0, ahead=1_000)  # heights, and not what its blockhashes are said to be good for
+    assert (await desk.nodes.blockhash()).last_valid_height == honest
+    desk.svm.heal()
+    desk.svm.warp(slots=300)
+    desk.svm.view(port=0, lag=200)
+    with pytest.raises(Unavailable, match="other nodes are at"):
+        await desk.nodes.blockhash()
 
 
 def test_real_money_is_refused_in_the_sandbox() -> None:

@@ -1,86 +1,30 @@
-"""What the platform's key signs and what it refuses; what a wallet signs, hands in, and lands."""
+"""What the platform's key signs and what it refuses."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
-from solders.transaction import VersionedTransaction
 
 from domain.launchpad.signing import MEMO, METAPLEX
-from domain.launchpad.transactions import Instruction, LandKey, Meta, Outcome, Plan
+from domain.launchpad.transactions import Instruction, LandKey, Outcome
 from domain.shared.errors import Broken, Rejected, Unavailable
-from gateways.solana.messages import read_signed
 from gateways.solana.signer import LocalSolanaSigner
 from storage.database import transaction
 from storage.events import new_id, trip
-from storage.intents.solana import Issued, Submitted, issue, plan_of, submit
 from storage.launchpad import transactions
-from tests.landing_lab import PAID, LandingLab, open_landing_lab, plain, refused, run
-from tests.svm_lab import LOADER, SOL, pays
-
-
-class Wallet:
-    """A user's: asks for messages, signs them, hands them in."""
-
-    def __init__(self, lab: LandingLab) -> None:
-        self.lab, self.key = lab, Keypair()
-        self.address = str(self.key.pubkey())
-        lab.svm.fund(self.key.pubkey(), 10 * SOL)
-        lab.svm.warp(slots=100)
-
-    def plan(self, key: str = "trade", *, cosigned: bool = False, **but: Any) -> Plan:
-        """A payment of this wallet; `cosigned`: which the platform has to sign as well."""
-        step = plain(pays(self.key, self.lab.payee, PAID))
-        witness = Instruction(program=MEMO, accounts=(Meta(address=self.lab.platform, signer=True),), data="aGk=")
-        steps = (step, witness) if cosigned else (step,)
-        return self.lab.transfer(key, payer=self.key, **{"instructions": steps, "most_lamports": 0, **but})
-
-    async def ask(self, plan: Plan) -> Issued:
-        draft = await self.lab.drafting().draft(plan)
-        async with transaction(self.lab.books.pool) as connection:
-            return await issue(connection, plan, draft, platform=self.lab.platform)
-
-    def sign(self, issued: Issued, key: Keypair | None = None) -> bytes:
-        """As a wallet does: its own place is filled, the others are left as they were."""
-        asked = VersionedTransaction.from_bytes(base64.b64decode(issued.transaction_base64))
-        own, signatures = key or self.key, list(asked.signatures)
-        signatures[list(asked.message.account_keys).index(self.key.pubkey())] = own.sign_message(
-            read_signed(bytes(asked)).message
-        )
-        return bytes(VersionedTransaction.populate(asked.message, signatures))
-
-    async def hand_in(self, issued: Issued, raw: bytes) -> Submitted:
-        async with transaction(self.lab.books.pool) as connection:
-            return await submit(
-                connection, issued.transaction_id, self.lab.drafting().read_signed(raw), platform=self.lab.platform
-            )
+from tests.landing_lab import PAID, LandingLab, open_landing_lab, refused, run
+from tests.svm_lab import LOADER, SOL
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def lab(database: str) -> AsyncIterator[LandingLab]:
     async with open_landing_lab(database) as opened:
         yield opened
-
-
-@pytest.fixture
-def wallet(lab: LandingLab) -> Wallet:
-    return Wallet(lab)
-
-
-async def code(work: Any) -> str:
-    with pytest.raises(Rejected) as rejected:
-        await work
-    return rejected.value.code
-
-
-# --- the platform's key -----------------------------------------------------------------------------------------------
 
 
 async def test_a_key_has_one_plan(lab: LandingLab) -> None:
@@ -117,6 +61,16 @@ async def test_the_signer_has_a_limit_of_its_own(lab: LandingLab) -> None:
     assert await lab.attempts("all") == []
 
 
+async def test_the_platform_pays_nobody_whom_no_plan_of_ours_pays(lab: LandingLab) -> None:
+    """Not even as much as the signer's own limit lets through."""
+    await lab.plan("away", to=Pubkey.new_unique(), lamports=SOL)
+    await lab.plan("sale", subject_kind="sale")
+    await lab.plan("other", subject_kind="other")
+    for key in ("away", "sale", "other"):
+        assert "not to be signed" in (await refused(lab.land(key))).detail
+        assert await lab.attempts(key) == []
+
+
 async def launch(lab: LandingLab, budget: int) -> str:
     launch_id, account = new_id(), await lab.account()
     await lab.rows(
@@ -150,6 +104,25 @@ async def test_the_kill_switch_holds_launches_and_nothing_else(lab: LandingLab) 
     with pytest.raises(Unavailable, match="switched off"):
         await lab.sign("mint")
     assert (await lab.land("refund")).outcome is Outcome.LANDED
+
+
+async def test_nothing_is_signed_for_a_launch_that_ended_and_no_mint_of_one_to_be_given_up(lab: LandingLab) -> None:
+    given_up, undone = await launch(lab, SOL), await launch(lab, SOL)
+    of = {"subject_kind": "launch", "subject_id": given_up}
+    for key in ("mint", "create_sale"):
+        await lab.plan(f"launch:{given_up}:{key}", **of)
+    await lab.plan("undone", subject_kind="launch", subject_id=undone)
+    async with transaction(lab.books.pool) as connection:
+        await connection.execute(
+            "UPDATE launchpad.launches SET cancel_requested_at = clock_timestamp() WHERE id = %s", [given_up]
+        )
+        await connection.execute("UPDATE launchpad.launches SET status = 'undone' WHERE id = %s", [undone])
+    for key in (f"launch:{given_up}:mint", "undone"):
+        with pytest.raises(Rejected) as never:
+            await lab.sign(key)
+        assert never.value.code == "conflict"
+        assert (await lab.store.get(key)).newest is None
+    await lab.sign(f"launch:{given_up}:create_sale")
 
 
 async def test_two_plans_of_the_same_instructions_are_two_payments(lab: LandingLab) -> None:
@@ -197,90 +170,3 @@ def test_the_key_shows_itself_nowhere() -> None:
     assert failure.value.__cause__ is None
     with pytest.raises(TypeError):
         signer.__reduce__()
-
-
-# --- a wallet's -------------------------------------------------------------------------------------------------------
-
-
-async def test_what_a_wallet_signed_lands_once(lab: LandingLab, wallet: Wallet) -> None:
-    issued = await wallet.ask(wallet.plan())
-    submitted = await wallet.hand_in(issued, wallet.sign(issued))
-    assert submitted == await wallet.hand_in(issued, wallet.sign(issued))
-    landing = await lab.land("trade")
-    assert (landing.outcome, landing.signature, landing.lost_lamports) == (Outcome.LANDED, submitted.signature, 0)
-    assert lab.landings() == 1
-    assert await code(wallet.ask(await of("trade", lab))) == "signature_not_awaited"
-
-
-async def of(key: str, lab: LandingLab) -> Plan:
-    async with transaction(lab.books.pool) as connection:
-        return await plan_of(connection, key)
-
-
-async def test_the_same_message_is_issued_while_it_can_land(wallet: Wallet) -> None:
-    plan = wallet.plan()
-    assert await wallet.ask(plan) == await wallet.ask(plan)
-
-
-async def test_a_wallet_cannot_change_what_it_signs(wallet: Wallet) -> None:
-    issued = await wallet.ask(wallet.plan())
-    other = await wallet.ask(wallet.plan("other"))
-    assert await code(wallet.hand_in(issued, wallet.sign(other))) == "transaction_altered"
-    assert await code(wallet.hand_in(issued, wallet.sign(issued, Keypair()))) == "transaction_altered"
-    assert await code(wallet.hand_in(issued, base64.b64decode(issued.transaction_base64))) == "transaction_altered"
-    with pytest.raises(Rejected, match="bytes behind"):
-        await wallet.hand_in(issued, wallet.sign(issued) + b"\0")
-    with pytest.raises(Rejected, match="not a transaction"):
-        await wallet.hand_in(issued, b"\1" + bytes(70))
-
-
-async def test_the_platform_signs_last_and_only_what_was_planned(lab: LandingLab, wallet: Wallet) -> None:
-    issued = await wallet.ask(wallet.plan(cosigned=True))
-    assert "has not been signed" in (await refused(lab.land("trade"))).detail
-    submitted = await wallet.hand_in(issued, wallet.sign(issued))
-    assert submitted.signature is None
-    landing = await lab.land("trade")
-    assert (landing.outcome, lab.landings()) == (Outcome.LANDED, 1)
-    other = await wallet.ask(wallet.plan("other", cosigned=True))
-    await wallet.hand_in(other, wallet.sign(other))
-    changed = "jsonb_set(instructions, '{1,data}', '\"eW8=\"')"  # by an attacker in the API
-    await lab.rows(f"UPDATE launchpad.transactions SET instructions = {changed} WHERE key = 'other'")
-    assert "is not what was planned" in (await refused(lab.land("other"))).detail
-    assert lab.landings() == 1
-
-
-async def test_a_message_that_ran_out_is_replaced_and_the_old_one_refused(lab: LandingLab, wallet: Wallet) -> None:
-    old = await wallet.ask(wallet.plan(cosigned=True))
-    lab.svm.warp(slots=120)
-    new = await wallet.ask(wallet.plan(cosigned=True, subject_id=(await of("trade", lab)).subject_id))
-    assert new.transaction_base64 != old.transaction_base64
-    assert await code(wallet.hand_in(old, wallet.sign(old))) == "transaction_expired"
-    await wallet.hand_in(new, wallet.sign(new))
-    assert (await lab.land("trade")).outcome is Outcome.LANDED
-
-
-async def test_a_message_of_the_wallet_alone_is_replaced_after_proof_only(lab: LandingLab, wallet: Wallet) -> None:
-    plan = wallet.plan()
-    old = await wallet.ask(plan)
-    lab.svm.warp(slots=155)
-    with pytest.raises(Unavailable):
-        await wallet.ask(plan)
-    lab.svm.finalize()
-    assert (await wallet.ask(plan)).transaction_base64 != old.transaction_base64
-
-
-@pytest.mark.parametrize("cosigned", [False, True])
-async def test_signed_too_late_expires_and_another_can_be_issued(
-    lab: LandingLab, wallet: Wallet, cosigned: bool
-) -> None:
-    plan = wallet.plan(cosigned=cosigned)
-    issued = await wallet.ask(plan)
-    await wallet.hand_in(issued, wallet.sign(issued))
-    lab.svm.warp(slots=200)
-    landing = await lab.land("trade")
-    assert (landing.outcome, lab.landings(), await lab.attempts("trade")) == (Outcome.EXPIRED, 0, ["expired"])
-    assert (await lab.land("trade")).outcome is Outcome.EXPIRED
-    again = await wallet.ask(plan)
-    await wallet.hand_in(again, wallet.sign(again))
-    assert (await lab.land("trade")).outcome is Outcome.LANDED
-    assert lab.landings() == 1

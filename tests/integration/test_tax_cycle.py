@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from solders.keypair import Keypair
 from temporalio.testing import ActivityEnvironment
@@ -100,6 +101,24 @@ async def test_too_little_waits_and_the_next_is_numbered_on(world: World) -> Non
     assert "distribute:2" in await world.cycle()
 
 
+async def test_a_cycle_settles_so_much_and_the_next_one_the_rest(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two positions go together; with room for one transaction the third waits, in another sale as well."""
+    monkeypatch.setattr("activities.launchpad.tax.SETTLEMENTS_MOST", 1)
+    keys, _ = await world.sale()
+    root, *buyers = [await world.wallet() for _ in range(4)]
+    await world.desk.register(root, None)
+    for buyer in buyers:
+        await world.desk.register(buyer, root)
+        await world.buy(keys, buyer, 5 * SOL)
+    await world.latched()
+    settled = []
+    for _ in range(3):
+        settled.append([act for act in await world.cycle() if act.startswith("settle")])
+    assert [len(acts) for acts in settled] == [1, 1, 1], settled
+    assert [act for act in await world.cycle() if act.startswith("settle")] == []
+    assert (await world.desk.state(keys)).referral_due == 0
+
+
 async def test_what_is_on_its_way_is_not_planned_again_and_what_was_never_sent_is_renewed(world: World) -> None:
     """An attempt that may land stands; a plan that was never signed may say what is out of date."""
     await world.latched()
@@ -114,6 +133,15 @@ async def test_what_is_on_its_way_is_not_planned_again_and_what_was_never_sent_i
     )
     assert await world.plan() == second
     assert len(await world.rows("SELECT 1 FROM launchpad.transactions")) == len(rows)
+    await world.change("UPDATE launchpad.transaction_attempts SET status = 'expired'")
+    assert await world.plan() == [act.replace(":2", ":3") for act in second], "one that ran out stands in nobody's way"
+
+
+async def test_the_account_says_whose_tax_is_due(world: World) -> None:
+    """Not the feed: the buy that reached the soft cap may have been hidden from it."""
+    await world.latched()
+    await world.change("UPDATE launchpad.sales SET latched_at = NULL")
+    assert "distribute:1" in await world.plan()
 
 
 async def test_after_graduation_the_burn_buys_from_the_pool(world: World) -> None:

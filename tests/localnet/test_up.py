@@ -101,11 +101,11 @@ async def test_up_end_to_end(folder: Path) -> None:
 async def check_contents(directory: Path, found: dict[str, Any]) -> None:
     assert set(found) == {
         "api_url", "admin_api_key", "temporal_address", "temporal_ui_url", "temporal_namespace", "postgres_dsn",
-        "evm", "upstreams", "polymarket", "polygon", "pids",
+        "evm", "upstreams", "polymarket", "polygon", "solana", "pids",
     }  # fmt: skip
     assert {name: type(value) for name, value in found["pids"].items()} == {
         "supervisor": int, "api": list, "worker": list, "signer": list, "temporal": int, "postgres": int, "evm": int,
-        "upstreams": int, "polygon": int, "venue": int,
+        "upstreams": int, "polygon": int, "venue": int, "solana": int,
     }  # fmt: skip
     assert (len(found["pids"]["worker"]), len(found["admin_api_key"])) == (2, 46)
     for private in ("endpoints.json", "secrets.json"):
@@ -116,8 +116,11 @@ async def check_contents(directory: Path, found: dict[str, Any]) -> None:
     for wallet in (hot, gas):
         assert int(await rpc(found, "eth_getBalance", wallet, "latest"), 16) == 10**18
     private_values = [
-        secrets[key] for key in ("hot_wallet_private_key", "gas_wallet_private_key", "deposit_account_xprv")
-    ]
+        secrets[key]
+        for key in (
+            "hot_wallet_private_key", "gas_wallet_private_key", "deposit_account_xprv", "solana_platform_keypair",
+        )
+    ]  # fmt: skip
     holders = []
     for group in ("api", "worker", "signer"):
         for pid in found["pids"][group]:

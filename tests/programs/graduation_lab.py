@@ -81,7 +81,7 @@ class Pooled:
         return self.ledger.send(self.graduate_step(cost, **lies))
 
     def claim_vested(self, into: Pubkey, **lies: Pubkey) -> TransactionMetadata:
-        own = {"beneficiary": self.sale.creator.pubkey(), "beneficiaryTokens": into}
+        own = {"beneficiary": self.sale.other.pubkey(), "beneficiaryTokens": into}
         return self.ledger.send(call("claimVested", {**self.accounts(), **own, **lies}))
 
     def release_other(self, into: Pubkey, **lies: Pubkey) -> TransactionMetadata:

@@ -83,7 +83,7 @@ def _after(sale: Sale, chain: list[Keypair], into: Pubkey) -> dict[str, Transact
     done["burnFromPool"] = pooled.burn(1_000_000)
     done["releaseOther"] = pooled.release_other(sale.new_account(sale.other.pubkey()))
     ledger.set_time(START + 20_000_000)
-    done["claimVested"] = pooled.claim_vested(sale.new_account(sale.creator.pubkey()))
+    done["claimVested"] = pooled.claim_vested(sale.new_account(sale.other.pubkey()))
     if sale.fee_bps:
         metas = [AccountMeta(key, False, True) for key in (sale.mint.pubkey(), into)]
         ledger.send(Instruction(sale.token_program, b"\x1a\x04", metas))

@@ -202,4 +202,4 @@ def test_time_runs_from_graduation() -> None:
     pooled, _, _ = graduated()
     now = pooled.vested()
     assert (now["startsAt"], now["cliffSeconds"], now["vestSeconds"]) == (START, 15_552_000, 62_208_000)
-    assert now["beneficiary"] == pooled.sale.creator.pubkey()
+    assert now["beneficiary"] == pooled.sale.other.pubkey()

@@ -11,6 +11,7 @@ import pytest
 from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.rent import Rent
 
 from tests.programs.lab import Sale, copied, opened
 from tests.programs.ledger import FEE_BPS, MILLION, SOL, START, SYSTEM, TOKEN, TOKEN_2022, Ledger, Refused, call, find
@@ -172,3 +173,66 @@ def test_a_token_2022_mint_with_broken_extensions_is_refused(offset: int, value:
     sale.ledger.svm.set_account(sale.mint.pubkey(), Account(SOL, bytes(raw), TOKEN_2022))
     with pytest.raises(Refused, match="wrongMint"):
         sale.open()
+
+
+_MEMO = b"\x08\x00\x01\x00\x01"
+
+
+@pytest.mark.parametrize(
+    ("extensions", "refused"),
+    [
+        (_MEMO + bytes(7), True),
+        (b"\x02\x00\x08\x00" + bytes(8) + _MEMO, True),
+        (b"\x02\x00\x08\x00" + bytes(8) + bytes(355 - 178), True),
+        (b"\x02\x00\x08\x00" + bytes(8) + b"\x07\x00\x00\x00", False),
+    ],
+    ids=["memo", "fee and memo", "a multisig's size", "fee and immutable owner"],
+)
+def test_a_vault_that_can_refuse_transfers_is_refused(extensions: bytes, refused: bool) -> None:
+    """A memo that every transfer into it must carry would make each sell fail."""
+    sale = Sale(Ledger(), TOKEN_2022, FEE_BPS)
+    sale.mint_all()
+    key = sale.vault.pubkey()
+    raw = sale.ledger.data(key)[:166] + extensions
+    sale.ledger.svm.set_account(key, Account(SOL, raw, TOKEN_2022))
+    if refused:
+        with pytest.raises(Refused, match="wrongVault"):
+            sale.open()
+    else:
+        sale.open()
+
+
+def test_a_classic_vault_has_no_extensions() -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    key = sale.vault.pubkey()
+    sale.ledger.svm.set_account(key, Account(SOL, sale.ledger.data(key) + b"\x02" + bytes(12), TOKEN))
+    with pytest.raises(Refused, match="wrongVault"):
+        sale.open()
+
+
+def test_a_mints_metadata_is_in_the_mint() -> None:
+    """What stands in somebody's own account could be another name tomorrow."""
+    sale = Sale(Ledger(), TOKEN_2022, FEE_BPS)
+    sale.mint_all()
+    ledger, mint = sale.ledger, sale.mint.pubkey()
+    raw = ledger.data(mint)
+
+    def points_at(key: Pubkey) -> None:
+        pointer = b"\x12\x00\x40\x00" + bytes(32) + bytes(key)
+        ledger.svm.set_account(mint, Account(SOL, raw + pointer, TOKEN_2022))
+
+    points_at(Pubkey.new_unique())
+    with pytest.raises(Refused, match="wrongMint"):
+        sale.open()
+    points_at(mint)
+    sale.open()
+
+
+@pytest.mark.parametrize(("per_byte", "threshold"), [(3_480, 2.0), (6_960, 1.0), (3_480, 1.0)])
+def test_the_rent_is_what_the_chain_says(per_byte: int, threshold: float) -> None:
+    sale = Sale(Ledger())
+    sale.mint_all()
+    sale.ledger.svm.set_rent(Rent(per_byte, threshold, 50))
+    sale.open()
+    assert sale.state()["rent"] == (128 + 608) * int(per_byte * threshold) == sale.ledger.lamports(sale.key)

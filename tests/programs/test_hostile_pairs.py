@@ -105,7 +105,7 @@ def after_graduation() -> Iterator[Case]:
     other = {"ownerTokens": sale.new_account(sale.other.pubkey())}
     yield Case("releaseOther", ledger, call("releaseOther", {**sale.accounts(), **other}), [])
     yield Case("burnFromPool", ledger, pooled.burn_step(1_000_000, 0), [sale.platform])
-    own = {"beneficiary": sale.creator.pubkey(), "beneficiaryTokens": sale.new_account(sale.creator.pubkey())}
+    own = {"beneficiary": sale.other.pubkey(), "beneficiaryTokens": sale.new_account(sale.other.pubkey())}
     sol = wrapped(sale, buyer, SOL)
     swap = pooled.swap_accounts(buyer.pubkey(), sol, held, buy=True)
     yield Case("swapBaseInput", ledger, pool_call("swapBaseInput", swap, SOL // 10, 0), [buyer])

@@ -8,6 +8,7 @@ import pytest
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
+from solders.rent import Rent
 from solders.transaction_metadata import TransactionMetadata
 
 from domain.launchpad import trade_tax
@@ -121,3 +122,13 @@ def test_nothing_is_paid_out_before_the_latch() -> None:
     for step in (settle_step(sale, chain), call("distribute", sale.accounts())):
         with pytest.raises(Refused, match="notLatched"):
             sale.ledger.send(step)
+
+
+def test_what_an_upline_earned_is_paid_though_the_rent_is_told_otherwise() -> None:
+    sale, chain = chained(1)
+    sale.ledger.send(settle_step(sale, chain))
+    pending = referral(sale, chain[0])["pending"]
+    sale.ledger.svm.set_rent(Rent(6_960, 1.0, 50))
+    before = sale.ledger.lamports(chain[0].pubkey())
+    claim_referral(sale, chain[0])
+    assert sale.ledger.lamports(chain[0].pubkey()) - before == pending > 0

@@ -55,7 +55,7 @@ def told(done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
     found = read_logs(str(PROGRAM), done.logs())
     assert not found.unknown
     assert not found.cut
-    return [(event.kind, event.data) for event in found.events]
+    return [(event.kind, event.data) for _, event in found.events]
 
 
 def plain(found: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, list[Any]]]:
@@ -149,6 +149,16 @@ def test_what_cannot_be_read_is_said() -> None:
     found = read_logs(ours, [f"Program {ours} invoke [1]", f"Program data: {strange}", "Log truncated"])
     assert (found.events, found.unknown, found.cut) == ((), (strange,), True)
     assert read_event("not base64!") is None
+
+
+def test_what_cannot_be_read_keeps_its_place() -> None:
+    """With the next IDL it is read, and what was booked beside it is the same event still."""
+    sale = opened()
+    buyer, ours = sale.ledger.wallet(), str(PROGRAM)
+    done = sent(sale, buyer, *CLIENT.buy(keys_of(sale), str(buyer.pubkey()), MILLION, 2**63))
+    [line] = [line for line in done.logs() if line.startswith("Program data: ")]
+    found = read_logs(ours, [f"Program {ours} invoke [1]", "Program data: AAAA", line])
+    assert [(place, event.kind) for place, event in found.events] == [(1, "Traded")]
 
 
 def test_another_account_is_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
+from solders.rent import Rent
 
 from domain.launchpad.vesting import vested
 from tests.programs.graduation_lab import ENDED, Pooled, closed_sale, graduated, supply_of
@@ -17,8 +18,8 @@ CLIFF, END = 15_552_000, 62_208_000
 def test_nothing_before_the_cliff_everything_at_the_end() -> None:
     pooled, _, _ = graduated()
     sale, ledger = pooled.sale, pooled.ledger
-    into = sale.new_account(sale.creator.pubkey())
-    whole, before = pooled.vested(), ledger.lamports(sale.creator.pubkey())
+    into = sale.new_account(sale.other.pubkey())
+    whole, before = pooled.vested(), ledger.lamports(sale.other.pubkey())
     for elapsed in (1, CLIFF):
         ledger.set_time(START + elapsed)
         with pytest.raises(Refused, match="nothingDue"):
@@ -27,7 +28,7 @@ def test_nothing_before_the_cliff_everything_at_the_end() -> None:
         ledger.set_time(START + elapsed)
         pooled.claim_vested(into)
         due = [vested(whole[name], elapsed, CLIFF, END) for name in ("lamports", "tokens")]
-        assert [ledger.lamports(sale.creator.pubkey()) - before, ledger.tokens(into)] == due
+        assert [ledger.lamports(sale.other.pubkey()) - before, ledger.tokens(into)] == due
         with pytest.raises(Refused, match="nothingDue"):
             pooled.claim_vested(into)
     assert due == [whole["lamports"], whole["tokens"]] == [24 * SOL, 150 * MILLION]
@@ -35,16 +36,16 @@ def test_nothing_before_the_cliff_everything_at_the_end() -> None:
 
 
 def test_the_team_can_be_paid_nowhere_else() -> None:
-    pooled, buyer, into = graduated()
+    pooled, _, into = graduated()
     sale, ledger = pooled.sale, pooled.ledger
-    mine = sale.new_account(sale.creator.pubkey())
+    mine = sale.new_account(sale.other.pubkey())
     ledger.set_time(START + END)
     lies = {
         "sale": (copied(sale, sale.key), "wrongOwner"),
         "vesting": (copied(sale, pooled.vesting), "wrongOwner"),
         "mint": (WRONG, "wrongAddress"),
         "vault": (sale.new_account(sale.key), "wrongAddress"),
-        "beneficiary": (buyer.pubkey(), "wrongAddress"),
+        "beneficiary": (sale.creator.pubkey(), "wrongAddress"),  # it may be the platform, which only signed
         "beneficiaryTokens": (into, "wrongAddress"),
         "tokenProgram": (TOKEN_2022, "wrongAddress"),
     }
@@ -55,9 +56,9 @@ def test_the_team_can_be_paid_nowhere_else() -> None:
         pooled.claim_vested(mine, vesting=sale.key)
     with pytest.raises(Refused, match="wrongOwner"):
         pooled.claim_vested(mine, beneficiaryTokens=copied(sale, mine))
-    own = {"beneficiary": sale.creator.pubkey(), "beneficiaryTokens": mine}
+    own = {"beneficiary": sale.other.pubkey(), "beneficiaryTokens": mine}
     step = call("claimVested", {**pooled.accounts(), **own})
-    metas = [AccountMeta(m.pubkey, False, m.is_writable and m.pubkey != sale.creator.pubkey()) for m in step.accounts]
+    metas = [AccountMeta(m.pubkey, False, m.is_writable and m.pubkey != sale.other.pubkey()) for m in step.accounts]
     with pytest.raises(Refused, match="notWritable"):
         ledger.send(Instruction(step.program_id, step.data, metas))
     pooled.claim_vested(mine)
@@ -66,14 +67,43 @@ def test_the_team_can_be_paid_nowhere_else() -> None:
 WRONG = Pubkey.from_string("Wrong11111111111111111111111111111111111111")
 
 
+def test_a_fee_rounded_up_cannot_eat_the_teams_tokens_slice_by_slice() -> None:
+    """Anybody claims for the team, second by second if he likes: a small slice of tokens waits, SOL does not."""
+    pooled, _, _ = graduated(TOKEN_2022, FEE_BPS)
+    sale, ledger = pooled.sale, pooled.ledger
+    into, whole = sale.new_account(sale.other.pubkey()), 150 * MILLION
+    after = CLIFF + (END - CLIFF) // 100
+    for elapsed, tokens in ((CLIFF + 60, 0), (after - 60, 0), (after + 60, vested(whole, after + 60, CLIFF, END))):
+        ledger.set_time(START + elapsed)
+        before = ledger.lamports(sale.other.pubkey())
+        ((_, told),) = events(pooled.claim_vested(into))
+        assert told["tokens"] == tokens
+        assert ledger.lamports(sale.other.pubkey()) - before == told["lamports"] > 0
+    ledger.set_time(START + END - 1)
+    pooled.claim_vested(into)
+    ledger.set_time(START + END)
+    ((_, told),) = events(pooled.claim_vested(into))
+    assert 0 < told["tokens"] < whole // 100
+    assert pooled.vested()["claimedTokens"] == whole
+
+
+def test_what_vested_is_paid_though_the_rent_is_told_otherwise() -> None:
+    pooled, _, _ = graduated()
+    into = pooled.sale.new_account(pooled.sale.other.pubkey())
+    pooled.ledger.set_time(START + END)
+    pooled.ledger.svm.set_rent(Rent(6_960, 1.0, 50))
+    pooled.claim_vested(into)
+    assert pooled.vested()["claimedLamports"] == 24 * SOL
+
+
 def test_one_sale_cannot_be_paid_from_anothers_vesting() -> None:
     pooled, _, _ = graduated()
     second = Sale(pooled.ledger)
-    second.creator = pooled.sale.creator
+    second.creator, second.other = pooled.sale.creator, pooled.sale.other
     second.key = find(b"sale", second.mint.pubkey(), second.creator.pubkey(), second.platform.pubkey())
     second.mint_all()
     second.open()
-    into = second.new_account(second.creator.pubkey())
+    into = second.new_account(second.other.pubkey())
     pooled.ledger.set_time(START + END)
     with pytest.raises(Refused, match="wrongAddress"):
         Pooled(second).claim_vested(into, vesting=pooled.vesting)
@@ -101,7 +131,7 @@ def test_nothing_is_released_before_graduation() -> None:
     with pytest.raises(Refused, match="notGraduated"):
         pooled.release_other(sale.new_account(sale.other.pubkey()))
     with pytest.raises(Refused, match="wrongOwner"):
-        pooled.claim_vested(sale.new_account(sale.creator.pubkey()))
+        pooled.claim_vested(sale.new_account(sale.other.pubkey()))
 
 
 def close(sale: Sale, who: Pubkey, /, **lies: Pubkey) -> None:

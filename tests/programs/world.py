@@ -66,7 +66,7 @@ class Books:
     vested: list[int] = field(default_factory=lambda: [0, 0])
     """Lamports and tokens the team waits for, in all."""
     claimed: list[int] = field(default_factory=lambda: [0, 0])
-    outside: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("creator", "other", "rewards"), 0))
+    outside: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("team", "other", "rewards"), 0))
     """Tokens of those who do not trade."""
     pool: list[int] = field(default_factory=lambda: [0, 0])
     """Lamports and tokens in the pool's vaults."""
@@ -118,7 +118,7 @@ class Scene:
         for _ in range(wallets):
             self.wallets.append(self._wallet())
         self.outside = {
-            "creator": self.sale.new_account(self.sale.creator.pubkey()),
+            "team": self.sale.new_account(self.sale.other.pubkey()),
             "other": self.sale.new_account(self.sale.other.pubkey()),
             "rewards": self.sale.new_account(self.sale.recipients["rewards"]),
         }
@@ -133,7 +133,7 @@ class Scene:
         return Wallet(keys, at, sol, chain, self.ledger.lamports(keys.pubkey()), 40 * SOL)
 
     def _paid(self) -> dict[str, Pubkey]:
-        return {**self.sale.recipients, "creator": self.sale.creator.pubkey()}
+        return {**self.sale.recipients, "team": self.sale.other.pubkey()}
 
     def arrives(self, amount: int) -> int:
         """What a transfer brings; the rest is withheld somewhere."""
@@ -175,7 +175,7 @@ class Scene:
                 assert books.raised == curves.reserve(self.sale.curve, books.sold)
         assert ledger.lamports(self.sale.key) == now["rent"] + books.raised + books.tax_held
         for name, key in self._paid().items():
-            paid = books.claimed[0] if name == "creator" else books.received[name]
+            paid = books.claimed[0] if name == "team" else books.received[name]
             assert ledger.lamports(key) - self._before[name] == paid
         if books.status == GRADUATED:
             rent = ledger.svm.minimum_balance_for_rent_exemption(128)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest_asyncio
 from solders.pubkey import Pubkey
+from solders.system_program import AllocateWithSeedParams, allocate_with_seed
 
 from domain.launchpad.transactions import Plan
 from domain.shared import ids
@@ -21,7 +22,7 @@ from storage.launchpad import transactions
 from storage.launchpad.trades import open_trade
 from tests.landing_lab import PAID, plain
 from tests.launch_lab import LaunchLab, launch_lab
-from tests.svm_lab import SOL, pays
+from tests.svm_lab import LOADER, SOL, pays
 
 KEY = "pay"
 SOON_S = 6.0
@@ -36,16 +37,18 @@ async def temporal(tmp_path: Path) -> AsyncIterator[RunningTemporal]:
 
 class Payment:
     def __init__(self, lab: LaunchLab) -> None:
-        self.lab, self.to = lab, Pubkey.new_unique()
+        self.lab = lab
+        self.to = Pubkey.create_with_seed(lab.wallet.pubkey(), KEY, LOADER)  # whom a deployment may pay
         self.workflow_id = ""
 
     async def begin(self) -> None:
         lab = self.lab
         await lab.node.control("account", key=str(self.to), lamports=SOL)
         await lab.node.control("warp", slots=100)
+        place = AllocateWithSeedParams(address=self.to, base=lab.wallet.pubkey(), seed=KEY, space=0, owner=LOADER)
         plan = Plan(
-            key=KEY, subject_kind="sale_trade", subject_id=new_id(), payer=lab.platform, most_lamports=2 * PAID,
-            instructions=(plain(pays(lab.wallet, self.to, PAID)),),
+            key=KEY, subject_kind="deployment", subject_id=new_id(), payer=lab.platform, most_lamports=2 * PAID,
+            instructions=(plain(pays(lab.wallet, self.to, PAID)), plain(allocate_with_seed(place))),
         )  # fmt: skip
         account = new_id()
         async with transaction(lab.pool) as connection:
@@ -67,6 +70,8 @@ class Payment:
         return attempt
 
     async def ended(self) -> None:
+        """It lands in the node's own time: each look at the operation makes 32 slots, and a blockhash lives 150."""
+        await self.lab.until(self.attempts, lambda found: found[-1]["status"] == "landed")
         await self.lab.operation(self.workflow_id, "completed")
 
     async def once(self) -> None:

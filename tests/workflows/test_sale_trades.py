@@ -131,7 +131,7 @@ async def test_a_wallet_buys_claims_and_sells(desk: Desk) -> None:
     )
     shown = (await desk.api.get(path)).json()
     assert set(shown) == {
-        "status", "sold", "raised_sol", "spot_price_sol", "soft_cap_sol", "hard_cap_sol", "ends_at"
+        "status", "cancelled", "sold", "raised_sol", "spot_price_sol", "soft_cap_sol", "hard_cap_sol", "ends_at"
     }  # fmt: skip
     assert shown["status"] == told["status"] == "active"
     [position] = (await desk.api.get(f"{path}/positions?wallet={me}")).json()["items"]
@@ -154,7 +154,10 @@ async def test_only_what_was_issued_is_taken_and_only_signed(desk: Desk) -> None
     problem(answer, 409, "transaction_altered")
     first = await desk.hand_in(issued, buyer)
     again = await desk.hand_in(issued, buyer)
-    assert first.json() == again.json(), "the same bytes are the same operation"
+    told, known = first.json(), again.json()
+    assert (told["kind"], told["status"], told["id"]) == ("sale_trade", "running", told["operation_id"])
+    assert [known[name] for name in ("id", "transaction_id")] == [told["id"], told["transaction_id"]], "the same bytes"
+    assert (await desk.api.get(f"/api/operations/{told['id']}")).json()["kind"] == told["kind"]
     await desk.ended(first.json()["operation_id"], "completed")
     assert (await desk.world.desk.state(desk.keys)).sold == 1_000 * 10**6
 

@@ -133,6 +133,19 @@ async def test_a_payment_of_another_amount_is_owed_back(lab: TokenLab) -> None:
     assert found["features"] == {"received_lamports": str(SOL // 2 - 1)}
 
 
+async def test_a_payment_named_by_a_launch_that_ended_before_it_was_looked_for_is_free_again(lab: TokenLab) -> None:
+    payment = await lab.pay(SOL // 2)
+    asked = {"promo_tier_lamports": SOL // 2, "promo_payment_signature": payment}
+    lab.ipfs.fail("ipfs", "unauthorized")
+    opened = await lab.begin(**asked)
+    row = await undone(lab, opened, "upstream_refused")
+    assert row["step"] == "pin_images"
+    assert await promo(lab, opened) == []
+    again = await lab.begin(**asked)
+    await lab.reaches(again, "live")
+    assert [found["status"] for found in await promo(lab, again)] == ["active"]
+
+
 @pytest.mark.parametrize("lie", ["another payer", "another recipient"])
 async def test_somebody_elses_payment_is_none(lab: TokenLab, lie: str) -> None:
     stranger = Keypair()
@@ -145,6 +158,42 @@ async def test_somebody_elses_payment_is_none(lab: TokenLab, lie: str) -> None:
     opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
     await undone(lab, opened, "payment_not_found")
     assert await promo(lab, opened) == []
+
+
+async def test_another_account_cannot_take_a_payment_by_naming_it_first(lab: TokenLab) -> None:
+    """The thief's launch says the payer's wallet is its creator; the payment says whose it is."""
+    payer, whose, picture = lab.creator, lab.account, lab.picture
+    asked = {"promo_tier_lamports": SOL // 2, "promo_payment_signature": await lab.pay(SOL // 2)}
+    await lab.newcomer()
+    theft = await lab.begin(**asked, creator_wallet=str(payer.pubkey()))
+    await undone(lab, theft, "payment_not_found")
+    lab.creator, lab.account, lab.picture = payer, whose, picture
+    opened = await lab.begin(**asked)
+    await lab.reaches(opened, "live")
+    assert [found["status"] for found in await promo(lab, opened)] == ["active"]
+
+
+async def test_what_the_platform_signed_is_no_payment(lab: TokenLab) -> None:
+    opened = await lab.begin()
+    row = await lab.reaches(opened, "live")
+    [first, *_] = await lab.signatures(row["mint"])
+    with pytest.raises(Rejected) as ours:
+        await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=first["signature"])
+    assert ours.value.code == "payment_used"
+
+
+async def test_an_account_has_so_many_launches_open_that_the_platform_signs(lab: TokenLab) -> None:
+    async with lab.set_to(launchpad_open_launches="2"):
+        one = await lab.open()
+        await lab.open()
+        for _ in range(2):
+            with pytest.raises(Rejected) as more:
+                await lab.open()
+            assert more.value.code == "launch_refused"
+        await lab.open(signing="creator")
+        async with transaction(lab.pool) as connection:
+            await connection.execute("UPDATE launchpad.projects SET status = 'ended' WHERE id = %s", [one.subject_id])
+        await lab.open()
 
 
 async def test_cancelled_while_it_waits_for_a_payment(lab: TokenLab) -> None:
@@ -187,6 +236,52 @@ async def test_after_the_mint_it_parks_and_goes_on(lab: TokenLab) -> None:
         "SELECT 1 FROM platform.alerts WHERE subject = %s AND resolved_at IS NULL", opened.workflow_id
     )
     assert alerts == []
+
+
+async def test_what_the_signer_refuses_can_still_be_cancelled(lab: TokenLab) -> None:
+    """The mint may have been signed, and the books say that it was not."""
+    opened = await lab.open()
+    async with transaction(lab.pool) as connection:
+        await connection.execute("UPDATE launchpad.launches SET budget_lamports = 0 WHERE id = %s", [opened.subject_id])
+    await lab.start(opened)
+    row = await lab.reaches(opened, "needs_operator")
+    assert row["step"] == "mint"
+    assert "`retry` goes on with mint, `cancel` undoes the launch" in row["summary"]
+    await lab.cancel(opened)
+    assert (await lab.reaches(opened, "undone"))["operation"] == "cancelled"
+    assert await kept(lab, opened) == set()
+
+
+async def test_a_process_started_anew_does_not_give_up_a_mint_on_its_way(lab: TokenLab) -> None:
+    """Signed, then nothing answers any more, and the process that knew of it is gone."""
+    opened = await lab.begin()
+    on_its_way = """SELECT 1 FROM launchpad.transactions t JOIN launchpad.transaction_attempts a
+                    ON a.transaction_id = t.id WHERE t.key = %s AND a.signature IS NOT NULL"""
+    await lab.until(lambda: lab.rows(on_its_way, f"launch:{opened.subject_id}:mint"), bool, every=0.002)
+    await lab.node.kill()
+    await lab.processes.client.get_workflow_handle(opened.workflow_id).terminate("lost")
+    assert (await lab.row(opened))["step"] == "mint"
+    await lab.start(opened)
+    with pytest.raises(Rejected) as late:
+        await lab.cancel(opened)
+    assert late.value.code == "launch_not_cancellable"
+    await lab.node.start()
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+
+
+async def test_a_mint_that_fails_because_it_stands_there_already_is_there(lab: TokenLab) -> None:
+    """Unseen by the probe, then in the way of the second one: it goes forward, and `verify` goes by what is final."""
+    opened = await lab.begin(signing="creator")
+    issued = await lab.issued(opened, MINT)
+    plan = lab.wire.plan(await lab.launch(opened), MINT)
+    steps = [built(step) for step in plan.instructions]
+    sent = await send(lab.url, signed(lab.creator, steps, await blockhash(lab.url), [lab.wallet]))
+    assert (await status(lab.url, sent))["err"] is None
+    await lab.hand_in(opened, MINT, lab.signed_by(lab.creator, issued))
+    await lab.sign(opened, CURVE)
+    row = await lab.reaches(opened, "live")
+    assert (row["failure_code"], await lab.landed(row["mint"])) == (None, 2)
 
 
 async def test_the_kill_switch_holds_it_before_its_next_step(lab: TokenLab) -> None:

@@ -9,9 +9,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, TimeoutError, is_cancelled_exception
 
 from activities.launchpad.launches import LaunchActivities
-from activities.launchpad.minting import MintingActivities
 from domain.launchpad import steps
-from domain.launchpad.launch_messages import Done, Found, GiveUp, Go, LaunchState, Signed, Turn, Undone
+from domain.launchpad.launch_messages import Done, GiveUp, Go, LaunchState, Signed, Turn, Undone
 from domain.launchpad.steps import STEPS, Step
 from domain.shared.problems import for_operators
 from domain.shared.processes import Start
@@ -86,22 +85,20 @@ class TokenLaunchWorkflow(LaunchSteps):
             self.ended, self.done, self.at = step.name, done, self.at + 1
 
     async def _decide(self, step: Step, error: FailureError) -> None:
-        """Give up while nothing irreversible may have happened; else an operator decides, and `retry` goes on here."""
+        """Give up while no mint can land; else an operator decides, and `retry` goes on here."""
         code, detail = code_of(error), str(failure_of(error))
         ordinary = for_operators(code) != code or isinstance(failure_of(error), TimeoutError)
-        if ordinary and steps.reversible(step.name) and await self._nothing_signed():
+        await workflow.wait_condition(workflow.all_handlers_finished)  # a `cancel` on its way is decided first
+        free = steps.reversible(step.name) and await self.nothing_signed()
+        if free and self.cancel_asked:
+            self.giving_up = Undone(launch_id=self.ref.launch_id)
+            return
+        if free and ordinary:
             self.giving_up = Undone(launch_id=self.ref.launch_id, code=code, detail=detail)
             return
-        after = f"`retry` goes on with {step.name}" + ("" if self.committed else ", `cancel` undoes the launch")
+        after = f"`retry` goes on with {step.name}" + (", `cancel` undoes the launch" if free else "")
         said = f"{self.ref.launch_id} stopped at {step.name} ({step.title}): {detail}. Next: {after}"
         raise ApplicationError(said, type="launch_parked", non_retryable=True) from error
-
-    async def _nothing_signed(self) -> bool:
-        """Whether no mint can land any more; then the launch can be cancelled again."""
-        if self.committed:
-            found: Found = await self.books(MintingActivities.nothing_signed, self.ref, "May anything still land?")
-            self.committed = not found.done
-        return not self.committed
 
     async def _undone(self) -> LaunchState:
         """Everything in reverse, each to its end, whatever comes meanwhile."""
@@ -124,9 +121,11 @@ class TokenLaunchWorkflow(LaunchSteps):
 
     @workflow.update(description="Give the launch up; possible until the mint may be signed.")
     async def cancel(self, asked: GiveUp) -> LaunchState:
-        self.cancel_asked = True
-        state: LaunchState = await self.books(LaunchActivities.request_cancel, asked, "Note that it is given up")
-        self.poked = True
+        try:
+            state: LaunchState = await self.books(LaunchActivities.request_cancel, asked, "Note that it is given up")
+        except STEP_FAILED as error:
+            raise ApplicationError(str(failure_of(error)), type=code_of(error), non_retryable=True) from error
+        self.cancel_asked = self.poked = True
         return state
 
     @cancel.validator

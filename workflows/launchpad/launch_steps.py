@@ -36,6 +36,8 @@ from workflows.parking import Parking
 PAYMENT_LOOKS: Final = 30
 PAYMENT_EVERY: Final = timedelta(seconds=2)
 """How long a payment may take to become final."""
+LOOK_EVERY: Final = timedelta(seconds=2)
+REFUSED_LOOKS: Final = 2
 
 
 class LaunchSteps(Parking):
@@ -89,26 +91,49 @@ class LaunchSteps(Parking):
     # on the chain
 
     async def _on_chain(self, step: Step) -> Done:
-        """Probe, plan, land, and read back: what stands there decides."""
+        """Plan, probe, land, and read back: what stands there decides."""
         ref = StepRef(launch_id=self.ref.launch_id, step=step.name)
-        found: Found = await self._effect(MintingActivities.probe_step, ref, f"Is it there? {step.title}")
+        planned: StepPlanned = await self.books(MintingActivities.plan_step, ref, f"Plan: {step.title}")
+        found = await self._probe(step)
         if found.done:
             return Done(detail=found.detail)
-        planned: StepPlanned = await self.books(MintingActivities.plan_step, ref, f"Plan: {step.title}")
         landing = await self._landed(step, ref, planned.key)
         if landing is None:
             return Done()
         if landing.outcome is Outcome.FAILED:
+            found = await self._there_already(step)
+            if found.done:
+                return Done(detail=found.detail)
             self.refused = planned.key
             raise ApplicationError(f"{landing.code}: {landing.err}", type="transaction_failed", non_retryable=True)
         return await self._compare(step)
+
+    async def _probe(self, step: Step, *, finalized: bool = False) -> Found:
+        ref = StepRef(launch_id=self.ref.launch_id, step=step.name, finalized=finalized)
+        found: Found = await self._effect(MintingActivities.probe_step, ref, f"Is it there? {step.title}")
+        return found
+
+    async def _there_already(self, step: Step) -> Found:
+        """It fails too when it stands there, unseen by the first probe: what refused it is confirmed a moment later."""
+        found = await self._probe(step)
+        for _ in range(REFUSED_LOOKS):
+            if not found.done:
+                await workflow.sleep(LOOK_EVERY, summary="Until what refused it is confirmed")
+                found = await self._probe(step)
+        return found
+
+    async def nothing_signed(self) -> bool:
+        """Whether no mint can land any more; then the launch can be cancelled again. The books know, not this run."""
+        found: Found = await self.books(MintingActivities.nothing_signed, self.ref, "May anything still land?")
+        self.committed = not found.done
+        return found.done
 
     async def _landed(self, step: Step, ref: StepRef, key: str) -> Landing | None:
         """None: given up while a signature was awaited."""
         while True:
             if self.signing == "creator":
                 await self._signature(step, ref, key)
-            if step is NO_RETURN and self.cancel_asked:
+            if step is NO_RETURN and self.cancel_asked and await self.nothing_signed():
                 self.giving_up = Undone(launch_id=self.ref.launch_id)
                 return None
             self.committed = self.committed or step is NO_RETURN
@@ -146,9 +171,15 @@ class LaunchSteps(Parking):
     async def _verify(self, step: Step) -> Done:
         """Final, both of them, and then all of it compared once more."""
         for made in (steps.MINT, steps.CURVE):
-            while (await land(steps.plan_key(self.ref.launch_id, made), finalized=True)).outcome is not Outcome.LANDED:
+            while not await self._is_final(made):
                 await self._on_chain(made)  # a fork has dropped it
+                await workflow.sleep(LOOK_EVERY, summary="Until it is final")
         return await self._compare(step)
+
+    async def _is_final(self, made: Step) -> bool:
+        """By its transaction, or by what stands there: another attempt may have brought it."""
+        landing = await land(steps.plan_key(self.ref.launch_id, made), finalized=True)
+        return landing.outcome is Outcome.LANDED or (await self._probe(made, finalized=True)).done
 
     async def _activate(self, step: Step) -> Done:
         self.state = await self.books(LaunchActivities.activate_launch, self.ref, step.title)

@@ -407,8 +407,6 @@ def upgrade() -> None:
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.CheckConstraint("0 <= sold AND sold <= most AND most <= sale_supply", name=op.f("ck_sales_sold")),
-        sa.CheckConstraint("raised_lamports BETWEEN 0 AND hard_cap_lamports", name=op.f("ck_sales_raised")),
         sa.ForeignKeyConstraint(
             ["operation_id"], ["platform.operations.id"], name=op.f("fk_sales_operation_id_operations")
         ),

@@ -23,7 +23,7 @@ def check(*steps: Instruction) -> None:
     plan = Plan(
         key="deployment:1:x", subject_kind=SUBJECT, subject_id="1", payer=WALLET, instructions=steps, most_lamports=0
     )
-    check_programs(plan, frozenset())
+    check_programs(plan, frozenset(), wallet=WALLET, treasury="treasury")
 
 
 @pytest.mark.parametrize(

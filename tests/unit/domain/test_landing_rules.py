@@ -41,10 +41,28 @@ def test_who_does_not_know_it_has_no_say_in_how_deep_it_is() -> None:
 
 def test_a_node_that_stands_still_has_no_opinion() -> None:
     stale = view("b", 1_000 - STALE_SLOTS - 1, Level.PROCESSED)
-    found = seen([view("a", level=Level.FINALIZED), stale])
+    found = seen([view("a", level=Level.FINALIZED), stale, unknown("c")])
     assert found is not None
     assert found.level is Level.FINALIZED
-    assert seen([stale, unknown("a")]) is None
+    assert seen([stale, unknown("a"), unknown("c")]) is None
+
+
+@pytest.mark.parametrize("others", [["a"], ["a", "c"], ["a", "a#2"]])
+def test_one_node_far_ahead_silences_nobody(others: list[str]) -> None:
+    ahead = view("b", 10**9, Level.FINALIZED)
+    ahead_too = view("b#2", 10**9, Level.FINALIZED)
+    honest = [view(name, level=Level.PROCESSED) for name in others]
+    found = seen([ahead, ahead_too, *honest])
+    assert found is not None
+    assert (found.level, found.disputed) == (Level.PROCESSED, False)
+
+
+def test_who_is_behind_may_still_dispute_the_end() -> None:
+    stale = view("c", 1_000 - STALE_SLOTS - 1, err="AccountInUse")
+    found = seen([view("a"), view("b"), stale])
+    assert found is not None
+    assert found.disputed
+    assert found.err is None
 
 
 def test_two_ends_of_one_transaction_are_a_dispute() -> None:
@@ -57,6 +75,14 @@ def test_never_is_proven_by_two_nodes_beyond_its_last_block() -> None:
     beyond = [epoch("a", LAST + 1), epoch("b", LAST + 1)]
     assert never(LAST, beyond, [unknown("a"), unknown("b")], configured=2)
     assert never(LAST, beyond[:1], [unknown("a")], configured=1)
+
+
+def test_two_ways_to_one_host_are_one_witness() -> None:
+    beyond = [epoch("a", LAST + 1), epoch("a#2", LAST + 1)]
+    assert not never(LAST, beyond, [unknown("a"), unknown("a#2")], configured=2)
+    assert never(LAST, beyond, [unknown("a"), unknown("a#2")], configured=1)
+    third = epoch("b", LAST + 1)
+    assert never(LAST, [*beyond, third], [unknown("a#2"), unknown("b")], configured=2)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from domain.launchpad.explorers import explorer_links
 from domain.launchpad.payments import paid
 from domain.launchpad.promo import FIFTY, FIVE, HALF, Durations
 from domain.launchpad.request import PROMO_TIERS
+from domain.launchpad.signing import MEMO
 from domain.launchpad.solana import ChainTransaction
 from domain.launchpad.steps import NO_RETURN, STEPS, Undo
 from domain.launchpad.transactions import Instruction, Meta
@@ -100,26 +101,39 @@ def landed(*instructions: Instruction, err: object = None) -> ChainTransaction:
     )
 
 
+FOR = promo.memo("account")
+
+
+def said(words: str, program: str = MEMO) -> Instruction:
+    return Instruction(program=program, accounts=(), data=base64.b64encode(words.encode()).decode())
+
+
 def test_only_plain_transfers_of_the_payer_to_us_count() -> None:
-    assert paid(landed(transfer(PAYER, US, 5)), PAYER, US) == 5
-    assert paid(landed(transfer(PAYER, US, 5), transfer(PAYER, US, 7)), PAYER, US) == 12
-    assert paid(landed(transfer(OTHER, US, 5)), PAYER, US) == 0
-    assert paid(landed(transfer(PAYER, OTHER, 5)), PAYER, US) == 0
-    assert paid(landed(transfer(PAYER, US, 5, program=OTHER)), PAYER, US) == 0
-    assert paid(landed(transfer(PAYER, US, 5, kind=0)), PAYER, US) == 0
+    assert paid(landed(transfer(PAYER, US, 5), said(FOR)), PAYER, US, FOR) == 5
+    assert paid(landed(transfer(PAYER, US, 5), said(FOR), transfer(PAYER, US, 7)), PAYER, US, FOR) == 12
+    assert paid(landed(transfer(OTHER, US, 5), said(FOR)), PAYER, US, FOR) == 0
+    assert paid(landed(transfer(PAYER, OTHER, 5), said(FOR)), PAYER, US, FOR) == 0
+    assert paid(landed(transfer(PAYER, US, 5, program=OTHER), said(FOR)), PAYER, US, FOR) == 0
+    assert paid(landed(transfer(PAYER, US, 5, kind=0), said(FOR)), PAYER, US, FOR) == 0
+
+
+@pytest.mark.parametrize("words", [(), (said(promo.memo("another")),), (said(FOR + "0"),), (said(FOR, OTHER),)])
+def test_a_payment_counts_for_whom_it_names(words: tuple[Instruction, ...]) -> None:
+    assert paid(landed(transfer(PAYER, US, 5), *words), PAYER, US, FOR) == 0
 
 
 def test_a_payment_that_failed_paid_nothing() -> None:
-    assert paid(landed(transfer(PAYER, US, 5), err={"InstructionError": [0, "Custom"]}), PAYER, US) == 0
+    failed = landed(transfer(PAYER, US, 5), said(FOR), err={"InstructionError": [0, "Custom"]})
+    assert paid(failed, PAYER, US, FOR) == 0
 
 
 def test_balances_are_no_payment() -> None:
     """Somebody else's payout to us in the payer's transaction: our balance rose, and he paid nothing."""
-    assert paid(landed(), PAYER, US) == 0
+    assert paid(landed(said(FOR)), PAYER, US, FOR) == 0
 
 
 def test_we_do_not_pay_ourselves() -> None:
-    assert paid(landed(transfer(US, US, 5)), US, US) == 0
+    assert paid(landed(transfer(US, US, 5), said(FOR)), US, US, FOR) == 0
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,10 @@ def test_worth_is_price_times_what_exists() -> None:
     assert (half.market_cap, half.liquidity, half.soft_cap_bps) == (75 * SOL, 7, 1_250)
 
 
+def test_nothing_stands_behind_a_graduated_token_without_a_pool() -> None:
+    assert worth(CURVE, Books(SUPPLY, 1, MOST, 5, 10 * SOL, graduated=True)).liquidity == 0
+
+
 @given(st.integers(0, MOST))
 def test_progress_never_passes_the_whole(sold: int) -> None:
     found = worth(CURVE, Books(SUPPLY, sold, MOST, curves.reserve(CURVE, sold), 10 * SOL))
@@ -64,6 +68,13 @@ def test_nothing_is_paid_before_the_soft_cap_or_below_the_least() -> None:
     assert pays_out(state(**due), 10)
     assert not pays_out(state(**due), 11)
     assert not pays_out(state(**due, latched=False), 10)
+
+
+def test_after_graduation_the_last_lamport_goes_out_too() -> None:
+    graduated = OnChain.GRADUATED
+    assert pays_out(state(rewards_due=1, status=graduated), 10)
+    assert not pays_out(state(status=graduated), 10)
+    assert burn_of(state(burn_due=9, status=graduated), 0, 10, Pool(35 * SOL, 10**15, 0)) is not None
 
 
 @given(due=st.integers(SOL // 100, 5 * SOL), sold=st.integers(0, MOST - 1))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.launchpad.folding import Paid, Totals, differences, move_of, totals_of
+from domain.launchpad.folding import Paid, Totals, crosses, differences, move_of, totals_of
+from domain.launchpad.refund_rounds import Round, groups, stuck
 from domain.launchpad.sale import Emitted, OnChain, PositionState, ReferralState, SaleState, Terms
 from domain.launchpad.sale_life import Phase, due_in, goes_on, phase, status
 from domain.launchpad.trade_rules import (
@@ -91,10 +92,28 @@ def test_events_add_up_whatever_their_order() -> None:
 
 def test_a_refund_takes_back_the_value_and_not_the_tax() -> None:
     event = Emitted(kind="Refunded", data={"buyer": KEY, "tokens": 10, "lamports": 102})
-    assert totals_of(event, latched_before=False, refunded=Paid(100, 2)) == Totals(-10, -100, -10, 0)
+    assert totals_of(event, latched_before=False, paid=Paid(100, 2)) == Totals(-10, -100, -10, 0)
     move = move_of(event, latched_before=False)
     assert move is not None
     assert (move.held, move.refunded) == (-10, 102)
+
+
+def test_a_buy_that_is_found_after_its_refund_adds_up_too() -> None:
+    refund = Emitted(kind="Refunded", data={"buyer": KEY, "tokens": 10, "lamports": 102})
+    total = totals_of(refund, latched_before=False).plus(
+        totals_of(traded(10, 100, 2), latched_before=False, paid=Paid(refunded=True))
+    )
+    assert total == Totals(0, 0, 0, 2)
+
+
+def test_the_buy_that_reaches_the_soft_cap_says_so_itself() -> None:
+    def buy(raised: int, **change: Any) -> Emitted:
+        event = traded(1, 10, 1)
+        return Emitted(kind=event.kind, data={**event.data, "raised": raised, "latched": raised >= 50, **change})
+
+    assert [crosses(buy(raised), 50) for raised in (40, 50, 59, 60)] == [False, True, True, False]
+    assert not crosses(buy(55, is_buy=False), 50)
+    assert not crosses(Emitted(kind="Claimed", data={"buyer": KEY, "tokens": 10}), 50)
 
 
 def test_differences_are_named() -> None:
@@ -146,3 +165,40 @@ def test_refusals_have_our_codes() -> None:
     assert refusal("too_dear", None).code == "sale_slippage"
     assert refusal("wallet_limit", None).code == "sale_not_open"
     assert refusal("insufficient_funds", None).code == "transaction_failed"
+
+
+def _buyers(first: int, last: int) -> list[PositionState]:
+    common: dict[str, Any] = {
+        "address": KEY,
+        "sale": KEY,
+        "tokens": 1,
+        "bought": 1,
+        "paid": 1,
+        "tax": 0,
+        "earned": (0,) * 5,
+    }
+    return [PositionState(buyer=f"w{number:05}", **common) for number in range(first, last)]
+
+
+def _wallets(shared: list[list[PositionState]]) -> list[int]:
+    return [len(some) for some in shared]
+
+
+def test_a_round_of_refunds_is_bounded_and_who_failed_goes_alone() -> None:
+    left = _buyers(0, 6_000)
+    assert _wallets(groups(left, None)) == [10] * 100
+    failed = tuple(one.buyer for one in left[:1_000])
+    tens = Round(1, (), failed, (), landed=False)
+    assert stuck(left, tens) == ()
+    following = groups(left, tens)
+    assert _wallets(following) == [1] * 50 + [10] * 50
+    assert following[0][0].buyer == failed[0]
+    assert _wallets(groups(left[:1_000], tens)) == [1] * 100, "nobody else waits"
+
+
+def test_an_operator_is_asked_when_nothing_lands_or_only_the_refused_are_left() -> None:
+    left = _buyers(0, 100)
+    assert stuck(left, Round(2, (), ("w00000", "w00050", "w00051"), ("w00000",), landed=False)) == ("w00000",)
+    assert stuck(left, Round(2, (), ("w00000",), ("w00000",), landed=True)) == ()
+    assert stuck(left[:1], Round(2, (), ("w00000",), ("w00000",), landed=True)) == ("w00000",)
+    assert stuck([], Round(2, (), ("w00000",), ("w00000",), landed=True)) == ()
