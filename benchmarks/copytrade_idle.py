@@ -31,7 +31,7 @@ CPU_LIMIT = 25.0
 LEADERS = ("steady-whale", "quick-fox", "patient-owl")
 ROUNDS = 3
 SETTLE_S = 30
-OUTSIDE = ("anvil", "polymarket", "upstreams", "supervisor", "watchdog.py")
+OUTSIDE = ("anvil", "polymarket", "svm", "upstreams", "supervisor", "watchdog.py")
 
 HAPPENED = """
 SELECT (SELECT count(*) FROM copytrade.trade_events WHERE NOT baseline) AS fills,

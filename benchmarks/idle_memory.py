@@ -64,7 +64,7 @@ def name_of(process: psutil.Process) -> str:
             return f"worker {words[-1]}"
         if word.endswith("server.py"):
             return "api"
-        if word in ("localnet.upstreams", "localnet.polymarket"):
+        if word in ("localnet.upstreams", "localnet.polymarket", "localnet.svm"):
             return word.removeprefix("localnet.")
     return "supervisor" if "up" in words else Path(words[-1]).name
 

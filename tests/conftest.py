@@ -11,14 +11,25 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
+import structlog
 
 from localnet.running import RunningPostgres, running_postgres
 from storage.migrate import upgrade
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One seed for all test processes: the controller draws it, the workers inherit it."""
+    """One seed for all test processes: the controller draws it, the workers inherit it. Logs go to the captured log:
+    on stdout, those of a world in this process would stand in the answer of a command that is run beside it."""
     os.environ.setdefault("CHAOS_SEED", str(secrets.randbelow(10**6)))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -26,11 +26,6 @@ _OPEN: Final = ("planned", "landed")
 _FAILED: Final = ("failed", "abandoned")
 
 
-def key_of(sale_id: str, number: int, place: int) -> str:
-    """`sale:{id}:refunds:{round}:{place}`."""
-    return f"sale:{sale_id}:refunds:{number}:{place}"
-
-
 class RefundStore:
     def __init__(self, books: Books) -> None:
         self.books = books
