@@ -72,6 +72,7 @@ def api_config(settings: ApiSettings) -> ApiConfig:
         launch_prices=launch_prices(settings),
         price_most_micro_lamports=settings.solana_price_most_micro_lamports,
         ipfs_gateway_url=settings.ipfs_gateway_url,
+        arweave_gateway_url=settings.arweave_gateway_url,
         launch_policy=launch_policy(settings),
         sync_wallet_s=settings.launchpad_sync_wallet_s,
         sync_project_s=settings.launchpad_sync_project_s,

@@ -14,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 from litestar.utils import normalize_path
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
-from api import docs
+from api import docs, locked_paths
 from api.accounts import accounts, keys, sessions, statements
 from api.copytrade import attempts, cash, leaders, markets, overview, portfolios, reports, rules, upkeep, what_if
 from api.deps import Deps
@@ -82,12 +82,13 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     reports.user_report, reports.global_report, reports.leaderboard,
     projects.list_projects, projects.read_token, promo_status.promo_status, program_ids.list_programs,
     sync.sync_project, sync.sync_tax, sync.sync_referral, socket.sync_socket,
-    pictures.upload, pictures.list_pictures, pictures.read, pictures.content, preview.preview,
+    pictures.upload, pictures.list_pictures, pictures.read, pictures.content, pictures.remove, preview.preview,
     launches.deploy_token, launches.list_launches, launches.read, launches.submit_signature, launches.retry,
     launches.cancel,
     sales.read, sales.positions, sales.quote,
     sale_trades.buy, sale_trades.sell, sale_trades.claim, sale_trades.refund, sale_trades.submit,
     docs.document, docs.page, docs.asset,
+    locked_paths.moved,
 )  # fmt: skip
 
 

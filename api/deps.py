@@ -13,7 +13,8 @@ from domain.launchpad.launching import LaunchPolicy
 from domain.launchpad.preview import LaunchPrices
 from domain.launchpad.reconcile import Reconciled
 from domain.launchpad.sale import ReferralState
-from gateways.protocols import EvmAddresses, SolanaReads
+from gateways.evm.protocols import EvmAddresses
+from gateways.protocols import SolanaReads
 from storage.database import Pool
 from workflows.client import Processes
 
@@ -80,6 +81,7 @@ class ApiConfig:
     price_most_micro_lamports: int = 1_000_000
     """What is offered per compute unit at most, in millionths of a lamport."""
     ipfs_gateway_url: str = "https://ipfs.io/ipfs"
+    arweave_gateway_url: str = "https://arweave.net"
     """Where anybody reads what is pinned."""
     launch_policy: LaunchPolicy | None = None
     """None: no launchpad here."""

@@ -183,7 +183,7 @@ def _file(name: str) -> bytes:
 async def page() -> Response[Any]:
     """The documentation, for people."""
     headers = {"Content-Security-Policy": _PAGE_POLICY}
-    return Response(_file("docs.html"), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(_file("docs.html"), media_type="text/html", headers=headers)
 
 
 @get("/api/docs/{name:str}", include_in_schema=False)

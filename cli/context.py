@@ -38,6 +38,8 @@ _CHAIN: Final = {
     "arbitrum_chain_id": "chain_id",
     "usdc_contract_address": "usdc_address",
 }
+PACE: Final = {"COPYTRADE_SETTLEMENT_S": "15", "LAUNCHPAD_MIRROR_S": "15"}
+"""Of the embedded stack: local markets resolve and tokens are launched while somebody looks on."""
 _OWN: Final = ("deposit_xpub", "hot_wallet_address", "gas_wallet_address", "cold_wallet_address")
 
 
@@ -76,6 +78,8 @@ def stack_values(data_dir: Path | None) -> dict[str, str]:
         "temporal_namespace": endpoints["temporal_namespace"],
         "temporal_ui_url": endpoints["temporal_ui_url"],
         "temporal_db_file": str(directory / "temporal" / "temporal.db"),
+        **{name.lower(): value for name, value in PACE.items()},
+        "arweave_bundler_url": endpoints.get("upstreams", {}).get("ipfs_url", ""),
     }
     chain = endpoints.get("evm")
     if chain is not None:
@@ -171,7 +175,7 @@ async def check_database(dsn: str) -> None:
     import psycopg
 
     try:
-        async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=5):
+        async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=15):
             pass
     except psycopg.OperationalError as error:
         raise Unavailable("database_unavailable", first_line(error)) from error

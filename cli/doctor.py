@@ -79,7 +79,7 @@ def _no_settings(error: Exception, data_dir: Path | None) -> Finding:
 
 
 async def _books(found: WorkerSettings) -> list[Finding]:
-    from cli.checks import books, market
+    from cli.checks import books, market, solana
 
     dsn = found.database_url.get_secret_value()
     first = await finding("postgres", books.reachable(dsn), POSTGRES)
@@ -99,6 +99,7 @@ async def _books(found: WorkerSettings) -> list[Finding]:
             ("assets", market.prices(pool)),
             ("deposit addresses", books.addresses(pool, found)),
             ("backup", books.backups(pool, found)),
+            *([("wallet's 24 hours", solana.day(pool, found))] if found.solana_rpc_url else []),
         ]
         return [first, state, *[await finding(name, check, POSTGRES) for name, check in checks]]
 

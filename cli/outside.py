@@ -1,4 +1,4 @@
-"""Web search, language model and IPFS of the embedded stack: a local process, or what the environment of `up` names."""
+"""Web search, language model, IPFS and Arweave of the embedded stack: a local process, or the environment's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from localnet.upstreams.process import UpstreamsProcess
 SEARCH: Final = ("SERPER_API_KEY", "SERPER_BASE_URL")
 MODEL: Final = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", "HUGGINGFACE_API_URL", "HUGGINGFACE_API_KEY")
 IPFS: Final = ("IPFS_API", "IPFS_API_URL", "IPFS_API_KEY", "IPFS_GATEWAY_URL")
+ARWEAVE: Final = ("ARWEAVE_BUNDLER_URL", "ARWEAVE_GATEWAY_URL", "ARWEAVE_KEYPAIR", "LAUNCHPAD_MIRROR_S")
+"""Goes with IPFS, whose files it copies."""
+
+PUBLIC: Final = ("IPFS_GATEWAY_URL", "ARWEAVE_GATEWAY_URL")
 
 
 class Misuse(Exception):
@@ -31,7 +35,7 @@ class Outside:
     """What stands in for the internet. `process` is None when every part is left out. `env` goes to the workers,
     `public` of it to the API as well."""
 
-    def __init__(self, directory: Path, without: frozenset[str], ports: PortBook) -> None:
+    def __init__(self, directory: Path, without: frozenset[str], ports: PortBook, arweave_keypair: str) -> None:
         local = {"search", "llm", "ipfs"} - without
         self.process = UpstreamsProcess(ports.take("upstreams"), files=directory / "ipfs") if local else None
         self.env: dict[str, str] = {}
@@ -47,11 +51,11 @@ class Outside:
         else:
             self.env |= _named("llm", MODEL, ("OPENAI_BASE_URL", "HUGGINGFACE_API_KEY"))
         if self.process is not None and "ipfs" in local:
-            self.env |= self.process.ipfs_env()
+            self.env |= self.process.ipfs_env() | self.process.arweave_env(arweave_keypair)
             self.urls["ipfs_url"] = self.process.ipfs_url
         else:
-            self.env |= _named("ipfs", IPFS, ("IPFS_API_URL",))
-        self.public = {name: self.env[name] for name in ("IPFS_GATEWAY_URL",) if name in self.env}
+            self.env |= _named("ipfs", (*IPFS, *ARWEAVE), ("IPFS_API_URL",))
+        self.public: dict[str, str] = {name: self.env[name] for name in PUBLIC if name in self.env}
 
     def child(self, log: Path) -> list[ChildSpec]:
         """The process, if there is one."""

@@ -37,14 +37,14 @@ def apply(yes: Yes = False, prune: Prune = False, as_json: Json = False, data_di
 
     async def act() -> None:
         from composition.queues import wanted_schedules
-        from workflows import schedules
+        from workflows import schedule_sync
 
         found = context.settings(data_dir)
         plan = [line for line in await _diff(found, prune=prune) if not line.startswith("paused")]
         if plan and not agreed(yes, plan, as_json=as_json):
             return
         listed = wanted_schedules(found)
-        done = await schedules.reconcile(await context.temporal(found), listed, prune=prune) if plan else []
+        done = await schedule_sync.reconcile(await context.temporal(found), listed, prune=prune) if plan else []
         if as_json:
             print_json({"changed": done})
         elif not plan:
@@ -55,6 +55,6 @@ def apply(yes: Yes = False, prune: Prune = False, as_json: Json = False, data_di
 
 async def _diff(found: WorkerSettings, *, prune: bool) -> list[str]:
     from composition.queues import wanted_schedules
-    from workflows import schedules
+    from workflows import schedule_sync
 
-    return await schedules.diff(await context.temporal(found), wanted_schedules(found), prune=prune)
+    return await schedule_sync.diff(await context.temporal(found), wanted_schedules(found), prune=prune)

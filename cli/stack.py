@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.context import PACE
 from cli.outside import Misuse, Outside, from_environment
 from cli.polymarket import LocalPolymarket
 from cli.solana import LocalSolana
@@ -73,7 +74,7 @@ class Stack:
         if "evm" not in self.without:
             self.evm = Evm(self.directory / "evm", self.ports.take("evm"))
         self.sink = WebhookSink(self.ports.take("webhook-sink"))
-        self.outside = Outside(self.directory, self.without, self.ports)
+        self.outside = Outside(self.directory, self.without, self.ports, self.secrets.arweave_keypair)
         self.polymarket = LocalPolymarket(self.directory, self.without, self.ports)
         self.solana = LocalSolana(self.directory, self.without, self.ports, self.secrets.solana_platform_address)
         self._chain = self._external_chain() if self.evm is None else self._local_chain(self.evm)
@@ -106,8 +107,7 @@ class Stack:
             needs = (*needs, "chain")
         supervisor.add(Step(name="tables", run=self._migrate, needs=("postgres",)))
         supervisor.add(Step(name="admin key", run=self._bootstrap, needs=("tables",)))
-        # local markets resolve while somebody looks on: two minutes until they are paid would be long
-        asking = {"COPYTRADE_SETTLEMENT_S": "15", **self.outside.env, **self.polymarket.env, **self._worker_env()}
+        asking = {**PACE, **self.outside.env, **self.polymarket.env, **self._worker_env()}
         for number in range(1, self.workers + 1):
             supervisor.add(self._worker(f"worker-{number}", "worker", self.programs.worker, asking, needs))
         supervisor.add(self._worker("signer", "signer", self.programs.signer, self._signer_env(), needs))
@@ -175,7 +175,7 @@ class Stack:
         )
 
     def _api(self, needs: tuple[str, ...]) -> ChildSpec:
-        env = {
+        env: dict[str, str] = {
             **self.polymarket.env,
             **self.outside.public,
             **self._common_env(),

@@ -15,7 +15,7 @@ from domain.shared.errors import Rejected
 if TYPE_CHECKING:
     from composition.parts import Parts
     from domain.exchange.signing import SentTransaction
-    from gateways.protocols import Receipt
+    from gateways.evm.protocols import Receipt
     from settings import WorkerSettings
     from storage.exchange.withdrawals import WithdrawalFacts
 

@@ -11,7 +11,7 @@ from storage.exchange.solvency import SolvencyStore
 from storage.jobs import JobStore
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.books import Books
 
 

@@ -13,8 +13,8 @@ from activities.launchpad.trades import TradeActivities
 from composition.parts import Parts
 from gateways.solana.everywhere import Everywhere
 from gateways.solana.nodes import RpcNodes
+from gateways.solana.sale_events import read_events
 from gateways.solana.sale_hints import sale_hints
-from gateways.solana.sale_logs import read_logs
 from gateways.solana.sale_program import POSITION_TAG, SaleProgram
 from settings import WorkerSettings
 from storage.fence import Fence, fenced
@@ -53,7 +53,6 @@ def sales(settings: WorkerSettings, opened: Parts, nodes: RpcNodes) -> list[Call
 def make_feed(settings: WorkerSettings, opened: Parts, nodes: RpcNodes, program: SaleProgram) -> SaleFeedActivities:
     """The one that writes what the chain told."""
     dsn = settings.database_url.get_secret_value()
-    ws_url = settings.solana_ws_url[0] if settings.solana_ws_url else ""
 
     @asynccontextmanager
     async def fence() -> AsyncIterator[SaleFeedStore]:
@@ -61,12 +60,12 @@ def make_feed(settings: WorkerSettings, opened: Parts, nodes: RpcNodes, program:
             yield SaleFeedStore(connection, program.program)
 
     def hints() -> AsyncIterator[None]:
-        return sale_hints(ws_url, program.program, poll_s=POLL_S).ticks()
+        return sale_hints(settings.solana_ws_url, program.program, poll_s=POLL_S).ticks()
 
     collaborators = Collaborators(
         nodes,
         program,
-        read_logs,
+        read_events,
         opened.jobs.quarantine,
         opened.processes.signal,
         opened.jobs.redispatch,

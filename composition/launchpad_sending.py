@@ -12,6 +12,8 @@ from domain.launchpad.refusals import code_of
 from gateways.protocols import SolanaNodes
 from gateways.solana.sale_idl import interface
 from settings import WorkerSettings
+from storage.launchpad.day_limit import DayLimit
+from storage.launchpad.promo_refunds import PromoRefundStore
 from storage.launchpad.transactions import TransactionStore
 
 
@@ -24,8 +26,16 @@ def sending(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> list
     """Bytes to the nodes, verdicts to the books."""
     platform = settings.solana_platform_address
     store = TransactionStore(opened.books, platform)
-    sender = SolanaSendingActivities(nodes, store, explain, platform=platform)
+    patience_s = float(settings.solana_patience_s)
+    sender = SolanaSendingActivities(nodes, store, explain, platform=platform, patience_s=patience_s)
     upkeep = SolanaUpkeepActivities(
-        nodes, store, sender, opened.jobs, platform=platform, float_lamports=settings.solana_float_lamports
+        nodes,
+        store,
+        sender,
+        opened.jobs,
+        PromoRefundStore(opened.books, platform),
+        DayLimit(opened.books, settings.solana_day_lamports),
+        platform=platform,
+        float_lamports=settings.solana_float_lamports,
     )
     return [sender.send_solana, sender.record_landing, upkeep.look_after_solana]

@@ -1,10 +1,11 @@
-"""What runs by the clock: books against Solana, and the tax cycle. The API computes the comparison as well."""
+"""What runs by the clock: books against Solana, the tax cycle, aftercare. The API computes the comparison as well."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from activities.launchpad.aftercare import AftercareActivities
 from activities.launchpad.reconcile import ReconcileActivities
 from activities.launchpad.tax import TaxActivities
 from domain.launchpad.sale import ReferralState
@@ -13,6 +14,7 @@ from gateways.solana.sale_program import POSITION_TAG, SaleProgram
 from gateways.solana.sale_view import SaleViews
 from settings import Settings, WorkerSettings
 from storage.books import Books
+from storage.launchpad.aftercare import AftercareStore
 from storage.launchpad.reconcile import ReconcileStore
 from storage.launchpad.tax import TaxStore
 
@@ -25,19 +27,17 @@ def upkeep(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> list[
     """Nothing while the program is not named."""
     if not settings.launchpad_program_id:
         return []
-    program = _program(settings)
-    tax = TaxActivities(
-        nodes,
-        program,
-        SaleViews(nodes, program),
-        TaxStore(opened.books, program.program, settings.solana_platform_address),
-        platform=settings.solana_platform_address,
-        position_tag=POSITION_TAG,
-    )
+    program, platform = _program(settings), settings.solana_platform_address
+    views = SaleViews(nodes, program)
+    taxes = TaxStore(opened.books, program.program, platform)
+    tax = TaxActivities(nodes, program, views, taxes, platform=platform, position_tag=POSITION_TAG)
+    cares = AftercareStore(opened.books, program.program, platform)
+    care = AftercareActivities(nodes, program, views, cares, platform=platform, position_tag=POSITION_TAG)
     return [
         _reconcile(opened.books, nodes, program).reconcile_launchpad,
         tax.plan_tax_cycle,
         tax.record_tax_cycle,
+        *(care.plan_aftercare, care.forget_unsigned, care.record_aftercare),
     ]
 
 

@@ -35,7 +35,7 @@ def operations(settings: WorkerSettings, opened: Parts) -> list[Callable[..., An
     drill = DrillActivities(vault, ScratchDatabases(dsn))
     checks = LedgerCheckActivities(LedgerCheckStore(opened.books, dsn))
     processes = ProcessCheckActivities(OpenProcesses(opened.books), opened.processes.running, opened.processes.state)
-    retention = RetentionActivities(RetentionStore(opened.books, settings.tick_days))
+    retention = RetentionActivities(RetentionStore(opened.books, settings.tick_days, settings.launchpad_asset_days))
     return [
         make_dispatch(opened).dispatch,
         *(backup.open_run, backup.note_step, backup.close_run, backup.write_archive, backup.verify_archive),

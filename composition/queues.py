@@ -96,5 +96,9 @@ def _launchpad_times(settings: WorkerSettings) -> schedules.LaunchpadTimes | Non
     if not settings.solana_rpc_url or not settings.launchpad_program_id:
         return None
     return schedules.LaunchpadTimes(
-        settings.launchpad_reconcile_s, settings.launchpad_tax_cycle_s, settings.launchpad_tax_least_lamports
+        settings.launchpad_reconcile_s,
+        settings.launchpad_tax_cycle_s,
+        settings.launchpad_tax_least_lamports,
+        settings.launchpad_vesting_slice_s,
+        mirror_s=settings.launchpad_mirror_s if settings.arweave_bundler_url else 0,
     )

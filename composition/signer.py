@@ -10,8 +10,8 @@ from composition.custody import wallets
 from composition.parts import Parts
 from domain.exchange.signing import Attempt, Draft
 from domain.shared.errors import Broken
+from gateways.evm.protocols import UnsignedTransaction
 from gateways.evm.signer import LocalSigner
-from gateways.protocols import UnsignedTransaction
 from settings import SignerSettings, WorkerSettings
 from storage.exchange.signing import SigningStore
 from storage.exchange.transactions import TransactionStore

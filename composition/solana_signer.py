@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from activities.launchpad.promo_refunds import CameIn
 from activities.launchpad.signing import SolanaSigningActivities
 from composition.launchpad_sending import explain
 from composition.parts import Parts
@@ -12,6 +13,7 @@ from composition.solana import make_drafting
 from domain.shared.errors import Broken
 from gateways.solana.signer import LocalSolanaSigner
 from settings import SignerSettings, WorkerSettings
+from storage.launchpad.promo_refunds import PromoRefundStore
 from storage.launchpad.transactions import TransactionStore
 
 
@@ -29,7 +31,7 @@ def solana_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[...,
     if signer.address != platform:
         raise Broken("wrong_chain", f"the key belongs to {signer.address}, SOLANA_PLATFORM_ADDRESS is {platform}")
     own = frozenset({settings.launchpad_program_id, settings.launchpad_pool_program_id} - {""})
-    store = TransactionStore(opened.books, platform)
+    store = TransactionStore(opened.books, platform, day_lamports=settings.solana_day_lamports)
     signing = SolanaSigningActivities(
         make_drafting(settings, opened.solana),
         store,
@@ -39,5 +41,6 @@ def solana_signer(settings: WorkerSettings, opened: Parts) -> list[Callable[...,
         treasury=settings.launchpad_treasury_wallet or platform,
         cluster=settings.solana_cluster,
         most_lamports=settings.solana_most_lamports,
+        came_in=CameIn(opened.solana, PromoRefundStore(opened.books, platform)),
     )
     return [signing.sign_solana]

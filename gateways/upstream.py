@@ -38,6 +38,7 @@ class Upstream:
     """One service at one address.
 
     Args:  code  of its Unavailable.   timeout_s  for connecting and answering together.   calls_per_s  our own limit.
+           body_most  of an answer, in bytes.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Upstream:
         headers: dict[str, str],
         timeout_s: float,
         calls_per_s: float = 5.0,
+        body_most: int = BODY_MAX,
         circuit: Circuit | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name, self._url, self._code, self._timeout_s = name, httpx.URL(url), code, timeout_s
+        self._body_most = body_most
         self.host = self._url.host
         self._circuit = circuit or Circuit(code, f"{name} at {self.host}")
         self._limit = TokenBucket(calls_per_s, max(1, math.ceil(calls_per_s)))
@@ -113,8 +116,8 @@ class Upstream:
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
                     body += chunk
-                    if len(body) > BODY_MAX:
-                        raise self.away(f"sent more than {BODY_MAX} bytes")
+                    if len(body) > self._body_most:
+                        raise self.away(f"sent more than {self._body_most} bytes")
                 return response.status_code, response.headers, bytes(body)
         except (TimeoutError, httpx.TimeoutException) as failure:
             raise self.away(f"no answer within {self._timeout_s:g} s", timeout=True) from failure

@@ -69,6 +69,7 @@ class EvmProxy:
         self.requests: deque[tuple[str, list[Any]]] = deque(maxlen=10_000)
         self.muted = False
         self.muted_logs = False
+        self.lost = 0
         self.refuse_sockets = False
         self.refuse_status = 503
         self._told: dict[web.WebSocketResponse, deque[Json]] = {}
@@ -253,7 +254,7 @@ class EvmProxy:
             await downstream.send_json(answers if isinstance(call, list) else answers[0])
 
     async def _announce(self, upstream: aiohttp.ClientWebSocketResponse, downstream: web.WebSocketResponse) -> None:
-        """Passes on what the node sends; ``muted`` loses its announcements, ``muted_logs`` those of logs."""
+        """Passes on what the node sends; ``muted`` loses all of it, ``muted_logs`` the logs; ``lost`` counts."""
         async for message in upstream:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
@@ -261,6 +262,7 @@ class EvmProxy:
             if value.get("method") == "eth_subscription":
                 is_log = "topics" in value["params"]["result"]
                 if self.muted or (self.muted_logs and is_log):
+                    self.lost += 1
                     continue
                 shown = await self._shown_announcement(value["params"]["result"])
                 if shown is None:

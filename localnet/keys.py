@@ -32,6 +32,7 @@ class StackSecrets:
     faucet_private_key: str
     solana_platform_address: str
     solana_platform_keypair: str
+    arweave_keypair: str
     session_secret: str
     backup_key: str
     admin_api_key: str
@@ -92,6 +93,7 @@ def _create() -> StackSecrets:
         faucet_private_key=faucet,
         solana_platform_address=str(platform.pubkey()),
         solana_platform_keypair=str(platform),
+        arweave_keypair=str(Keypair.from_seed(hashlib.sha256(seed + b"arweave").digest())),
         session_secret=secrets.token_urlsafe(32),
         backup_key=base64.b64encode(secrets.token_bytes(32)).decode(),
         admin_api_key="hf_" + secrets.token_urlsafe(32),

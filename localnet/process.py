@@ -50,7 +50,7 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
     stop_timeout: float = 8.0
-    ready_timeout: float = 30.0
+    ready_timeout: float = 60.0
 
 
 def _die_with_parent(death_signal: int, parent: int) -> Callable[[], None]:

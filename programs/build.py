@@ -30,15 +30,15 @@ FLAGS: Final = (
 )
 
 
-def compile_program(name: str, compiler: tuple[str, ...] = ZIG) -> bytes:
-    """The program's bytes.
+def compile_program(name: str, compiler: tuple[str, ...] = ZIG, *, home: Path = HERE) -> bytes:
+    """The bytes of the program in the folder of its name.
 
     Raises: CalledProcessError when the compiler refuses, NotLinkable when the object cannot become a program.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "program.o"
         command = [*compiler, *FLAGS, "-c", f"{name}.c", "-o", str(target)]
-        subprocess.run(command, cwd=HERE / name, check=True)
+        subprocess.run(command, cwd=home / name, check=True)
         return link(target.read_bytes())
 
 

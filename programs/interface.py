@@ -14,6 +14,8 @@ from typing import Any, Final
 
 SIZES: Final = {"u8": 1, "bool": 1, "u16": 2, "u32": 4, "u64": 8, "i64": 8, "u128": 16, "publicKey": 32}
 TAG_SIZE: Final = 8
+EVENT: Final = (0x1D9ACB512EA545E4).to_bytes(TAG_SIZE, "little")
+"""What a program's call to itself begins with that tells of an event: Anchor's emit_cpi!."""
 
 Idl = dict[str, Any]
 
@@ -63,6 +65,7 @@ def header(idl: Idl) -> str:
         lines.append(
             f"#define {snake(entry['name']).upper()}_EVENT_SIZE {TAG_SIZE + fields_size(idl, entry['fields'])}"
         )
+    lines.append(f"#define EVENT_MOST {max(TAG_SIZE + fields_size(idl, entry['fields']) for entry in idl['events'])}")
     for entry in idl["types"]:
         lines.append(f"#define {snake(entry['name']).upper()}_SIZE {fields_size(idl, entry['type']['fields'])}")
     for entry in idl["instructions"]:

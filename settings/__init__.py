@@ -107,7 +107,7 @@ class WorkerSettings(LaunchpadWorkerSettings, CopytradeWorkerSettings, ExchangeW
 
 
 class SignerSettings(WorkerSettings):
-    """The signer alone: the only class with private keys."""
+    """The signer alone: the only class with keys to money."""
 
     hot_wallet_private_key: SecretStr = Field(description="Key of HOT_WALLET_ADDRESS.")
     gas_wallet_private_key: SecretStr = Field(description="Key of GAS_WALLET_ADDRESS.")

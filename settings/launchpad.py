@@ -55,6 +55,9 @@ class LaunchpadSettings(BaseSettings):
         1_000_000, ge=0, description="Most that is offered per compute unit, in millionths of a lamport."
     )
     ipfs_gateway_url: str = Field("https://ipfs.io/ipfs", description="Where anybody reads what is pinned: …/{cid}.")
+    arweave_gateway_url: str = Field(
+        "https://arweave.net", description="Where anybody reads what is on Arweave: …/raw/{id}."
+    )
 
     @field_validator("solana_rpc_url", "solana_ws_url", mode="before")
     @classmethod
@@ -66,14 +69,35 @@ class LaunchpadWorkerSettings(BaseSettings):
     """What the workers alone read."""
 
     solana_float_lamports: int = Field(500_000_000, ge=0, description="Alert when the platform's wallet holds less.")
+    solana_day_lamports: int = Field(
+        20_000_000_000, ge=0, description="Most that the platform's wallet may lose in 24 hours; launches: four fifths."
+    )
     ipfs_api: Literal["kubo", "pinata"] = Field("kubo", description="What IPFS_API_URL speaks.")
     ipfs_api_url: str = Field("", description="Pinning node: Kubo's RPC or Pinata's API.")
     ipfs_api_key: SecretStr = Field(SecretStr(""), description="Bearer token of the pinning node, if it wants one.")
+    arweave_bundler_url: str = Field(
+        "", description="Takes copies of live launches' files for Arweave, as Turbo's upload service; empty: no copies."
+    )
+    arweave_keypair: SecretStr = Field(
+        SecretStr(""),
+        description="Signs those copies: a Solana keypair of its own that has upload credit and nothing else.",
+    )
+    launchpad_mirror_s: int = Field(300, ge=1, description="How often files go to Arweave.")
     launchpad_reconcile_s: int = Field(300, ge=1, description="How often the database is compared with the chain.")
     launchpad_tax_cycle_s: int = Field(230, ge=1, description="How often collected tax is distributed.")
     launchpad_tax_least_lamports: int = Field(10_000_000, ge=1, description="Smallest collected tax worth paying out.")
+    launchpad_vesting_slice_s: int = Field(
+        2_592_000, ge=604_800, description="A team is paid when as much is due as vests in this time (a month)."
+    )
+    launchpad_asset_days: int = Field(7, ge=1, description="How long a picture is kept that no launch uses.")
     launchpad_signature_s: int = Field(
         900, ge=1, description="How long a creator's signature is awaited before the launch asks for an operator."
+    )
+    solana_patience_s: int = Field(
+        300, ge=1, description="How long a transaction may be undecided before its nonce is used up, or somebody asked."
+    )
+    launchpad_nonces: int = Field(
+        20, ge=0, description="Durable nonces for what creators' wallets sign, at most; beyond, a minute's blockhash."
     )
     launchpad_deploy_at_once: int = Field(
         16, ge=1, le=64, description="Pieces of a program that are on their way to the chain at a time."

@@ -5,6 +5,7 @@ Whole numbers stay whole: NUMERIC is loaded as `int` (the schema has no fraction
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -44,6 +45,18 @@ async def adapt(connection: Connection) -> None:
     connection.adapters.register_loader("uuid", TextLoader)
 
 
+async def _not_left(connection: Connection) -> None:
+    """Without a round trip: a server that went away has said so on the socket, and an idle one says nothing else.
+
+    Raises: psycopg.OperationalError, for the pool to take another.
+    """
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    if said.poll(0):
+        await connection.close()  # else the pool would keep it
+        raise psycopg.OperationalError("the server has left this connection")
+
+
 def make_pool(
     dsn: str,
     *,
@@ -61,6 +74,7 @@ def make_pool(
         connection_class=AsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, "options": options, "application_name": f"holdfast-{name}"},
         configure=adapt,
+        check=_not_left,
         min_size=1,
         max_size=size,
         timeout=5,

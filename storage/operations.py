@@ -71,7 +71,7 @@ async def mark_step(
              attempts = s.attempts + (excluded.status = 'running' OR s.attempts = 0)::int,
              detail = CASE WHEN excluded.detail = '' THEN s.detail ELSE excluded.detail END,
              links = CASE WHEN excluded.links = '[]' THEN s.links ELSE excluded.links END,
-             started_at = coalesce(s.started_at, clock_timestamp()),
+             started_at = coalesce(s.started_at, excluded.started_at),
              finished_at = excluded.finished_at""",
         {
             "op": operation_id,

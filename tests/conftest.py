@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import HealthCheck, settings
 
 from localnet.running import RunningPostgres, running_postgres
 from storage.migrate import upgrade
@@ -19,7 +20,10 @@ from storage.migrate import upgrade
 
 def pytest_configure(config: pytest.Config) -> None:
     """One seed for all test processes: the controller draws it, the workers inherit it. Logs go to the captured log:
-    on stdout, those of a world in this process would stand in the answer of a command that is run beside it."""
+    on stdout, those of a world in this process would stand in the answer of a command that is run beside it.
+    Hypothesis counts no time: a busy machine is no counter-example."""
+    settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("suite")
     os.environ.setdefault("CHAOS_SEED", str(secrets.randbelow(10**6)))
     structlog.configure(
         processors=[

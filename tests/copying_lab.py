@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio.client import Client
 
 from benchmarks import copy_worker
 from localnet.polymarket.markets import Market
+from tests.patience import until
 from tests.world import copytrade, groups
 from tests.world.venue import RunningVenue, running_venue
 from workflows import client as temporal
 from workflows.client import Processes
 
-T = TypeVar("T")
 LADDER = ([("0.50", "100000"), ("0.49", "100000")], [("0.51", "100000"), ("0.52", "100000")])
 
 
 class CopyingLab:
+    until = staticmethod(until)
+
     def __init__(self, dsn: str, address: str, client: Client, venue: RunningVenue, *, exec_user: bool) -> None:
         self.dsn, self.address, self.client, self.venue, self.exec_user = dsn, address, client, venue, exec_user
         self.processes = Processes(client)
@@ -80,13 +81,13 @@ class CopyingLab:
 
     # What came of it.
 
-    async def decided(self, key: str, scope: str = "EXEC_USER", seconds: float = 20) -> dict[str, Any]:
+    async def decided(self, key: str, scope: str = "EXEC_USER") -> dict[str, Any]:
         """The attempt of a group in a scope, once there is one."""
 
         async def look() -> list[dict[str, Any]]:
             return [row for row in await groups.attempts(self.dsn, key) if row["portfolio_scope"] == scope]
 
-        [found] = await self.until(look, bool, seconds)
+        [found] = await self.until(look)
         return found
 
     async def inputs(self, key: str) -> dict[str, Any]:
@@ -94,16 +95,6 @@ class CopyingLab:
 
     async def rows(self, statement: Any, *parameters: Any) -> list[dict[str, Any]]:
         return await copytrade.rows(self.dsn, statement, *parameters)
-
-    async def until(
-        self, look: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 20, every: float = 0.02
-    ) -> T:
-        patience = time.monotonic() + seconds
-        while not good(found := await look()):
-            if time.monotonic() > patience:
-                raise AssertionError(f"still {found!r} after {seconds} s")
-            await asyncio.sleep(every)
-        return found
 
     def requested_books(self) -> int:
         """Books asked for at the venue."""

@@ -15,6 +15,7 @@ from composition.parts import open_parts
 from composition.queues import build_queues
 from domain.shared.processes import COPYTRADE
 from settings import WorkerSettings
+from tests.world.child import start_child
 from workflows import client as temporal
 
 NOWHERE = "0x" + "0" * 40
@@ -52,12 +53,7 @@ async def serve(used: WorkerSettings) -> None:
 
 async def start_worker(values: dict[str, Any]) -> asyncio.subprocess.Process:
     """A child that serves; the caller ends it."""
-    command = [sys.executable, "-m", "tests.feed_worker", json.dumps(values)]
-    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    if await child.stdout.readline() != b"ready\n":
-        raise RuntimeError("the worker did not start")
-    return child
+    return await start_child("tests.feed_worker", json.dumps(values))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from temporalio.testing import ActivityEnvironment
 
+from activities.launchpad.promo_refunds import CameIn
 from activities.launchpad.sending import SolanaSendingActivities
 from activities.launchpad.signing import SolanaSigningActivities
 from composition.launchpad_sending import explain
@@ -29,12 +30,16 @@ from storage.books import Books
 from storage.database import make_pool, transaction
 from storage.events import new_id
 from storage.launchpad import transactions
+from storage.launchpad.promo_refunds import PromoRefundStore
 from storage.launchpad.transactions import TransactionStore
+from tests.patience import PATIENCE_S
 from tests.svm_lab import SOL, pays
 from tests.world.books import BooksSide
 from tests.world.svm import RunningSvm, running_svm
 
 PAID = 1_000_000
+DAY = 90 * SOL
+"""What the platform's wallet may lose in 24 hours."""
 
 
 class LandingLab(BooksSide):
@@ -48,7 +53,7 @@ class LandingLab(BooksSide):
         svm.fund(self.key.pubkey(), 100 * SOL)
         svm.fund(self.payee, SOL)
         svm.warp(slots=100)  # so that no fork takes that back
-        self.store = TransactionStore(books, self.platform)
+        self.store = TransactionStore(books, self.platform, day_lamports=DAY)
         self.kept: list[tuple[str, str, str, Any]] = []
         self.nodes = self.connected(svm.urls)
         self.patience_s = 60.0
@@ -64,7 +69,9 @@ class LandingLab(BooksSide):
 
     def signing(self, **but: Any) -> SolanaSigningActivities:
         signer = LocalSolanaSigner(SecretStr(str(self.key)))
-        given = {"own": frozenset[str](), "treasury": str(self.payee), "cluster": "localnet", **but}
+        came_in = CameIn(self.nodes, PromoRefundStore(self.books, self.platform))
+        shared = {"own": frozenset[str](), "treasury": str(self.payee), "cluster": "localnet", "came_in": came_in}
+        given = {**shared, **but}
         return SolanaSigningActivities(
             self.drafting(), self.store, signer, explain, **{"most_lamports": 10 * SOL, **given}
         )
@@ -112,7 +119,10 @@ class LandingLab(BooksSide):
             if signed.ended is not None:
                 return signed.ended
             landing = await self.send(signed, finalized=finalized)
-            if not (await self.store.record(landing)).again:
+            recorded = await self.store.record(landing)
+            if recorded.void is not None:
+                await self.land(recorded.void, finalized=True)
+            if not recorded.again:
                 return landing
             again = False
 
@@ -156,7 +166,7 @@ class LandingLab(BooksSide):
 
     async def seen(self, times: int = 1, port: int = 0) -> None:
         """Wait until so many sends have reached a port."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while self.sent(port) < times:  # noqa: ASYNC110  (the node tells nobody)
                 await asyncio.sleep(0.02)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
@@ -17,15 +16,16 @@ from solders.pubkey import Pubkey
 from benchmarks import launch_worker
 from storage.database import Pool, make_pool
 from storage.reads.base import fetch_all
+from tests.patience import until
 from tests.svm_lab import LOADER, SOL, blockhash, call, send, signed, status, value
 from tests.world.svm import RunningSvmProcess, running_svm_process
 from workflows import client as temporal
 from workflows.client import Processes
 
-T = TypeVar("T")
-
 
 class LaunchLab:
+    until = staticmethod(until)
+
     def __init__(self, dsn: str, address: str, processes: Processes, pool: Pool, node: RunningSvmProcess) -> None:
         self.dsn, self.address, self.processes, self.pool, self.node = dsn, address, processes, pool, node
         self.wallet = Keypair()
@@ -65,17 +65,7 @@ class LaunchLab:
     async def rows(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
         return await fetch_all(self.pool, statement, list(parameters))
 
-    async def until(
-        self, look: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds: float = 30, every: float = 0.02
-    ) -> T:
-        patience = time.monotonic() + seconds
-        while not good(found := await look()):
-            if time.monotonic() > patience:
-                raise AssertionError(f"still {found!r} after {seconds} s")
-            await asyncio.sleep(every)
-        return found
-
-    async def operation(self, workflow_id: str, status: str, seconds: float = 60) -> dict[str, Any]:
+    async def operation(self, workflow_id: str, status: str) -> dict[str, Any]:
         """The operation of this process, once it has this status. The chain hurries meanwhile."""
         query = (
             "SELECT id, status::text AS status, summary, failure_code FROM platform.operations WHERE workflow_id = %s"
@@ -85,7 +75,7 @@ class LaunchLab:
             await self.node.control("finalize")
             return await self.rows(query, workflow_id)
 
-        [found] = await self.until(look, lambda rows: bool(rows) and rows[0]["status"] == status, seconds, every=1)
+        [found] = await self.until(look, lambda rows: bool(rows) and rows[0]["status"] == status, every=1)
         return found
 
     async def lamports(self, address: str) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +41,7 @@ from storage.reads.base import fetch_one
 from storage.reads.invariants import RULES, check
 from tests.world.assets import funded_asset, give, trader
 from tests.world.books import BooksSide
+from tests.world.child import running_child
 from workflows import client as temporal
 from workflows.registry import WORKFLOWS
 
@@ -279,21 +279,11 @@ async def serve(dsn: str, address: str) -> None:
         await asyncio.Event().wait()
 
 
-@asynccontextmanager
-async def worker_process(
+def worker_process(
     dsn: str, address: str, module: str = "tests.liquidity_lab"
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The `serve` of a lab's module as a child; killed at the end if it still lives."""
-    command = [sys.executable, "-m", module, dsn, address]
-    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    try:
-        assert await child.stdout.readline() == b"ready\n"
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """The `serve` of a lab's module as a child."""
+    return running_child(module, dsn, address)
 
 
 __all__ = ["USDC", "Grant", "Lab", "fetch_one", "give", "open_lab", "trader", "worker_process"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -232,12 +230,3 @@ def worker_for(client: Client, lab: Lab, vault: Vault, sender: WebhookSender) ->
             restrictions=SandboxRestrictions.default.with_passthrough_modules("domain", "activities")
         ),
     )
-
-
-async def until(true: Callable[[], Awaitable[object]], seconds: float = 20) -> Any:
-    """Wait for something to become true; return it."""
-    deadline = time.monotonic() + seconds
-    while not (value := await true()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        await asyncio.sleep(0.05)
-    return value

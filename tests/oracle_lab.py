@@ -7,18 +7,22 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.exchange.oracle import OracleActivities
 from domain.exchange.oracle import Bounds
-from domain.shared.processes import EXCHANGE
+from domain.exchange.oracle_messages import RefreshEnded
+from domain.shared import ids
+from domain.shared.processes import EXCHANGE, Start
 from gateways.llm import LanguageModel, OpenAiChat
 from gateways.search import Serper, WebSearch
 from localnet.upstreams import Upstreams
 from storage.books import Books
 from storage.database import make_pool
+from storage.events import new_id
 from storage.exchange.oracle import OracleStore
 from storage.jobs import JobStore
 from tests.world.assets import funded_asset
@@ -98,3 +102,17 @@ async def open_oracle_lab(dsn: str, *, timeout_s: float = 2.0) -> AsyncIterator[
         finally:
             await search.aclose()
             await model.aclose()
+
+
+async def start(env: WorkflowEnvironment, asset_id: str) -> WorkflowHandle[Any, RefreshEnded]:
+    return await env.client.start_workflow(
+        OracleRefreshWorkflow.run,
+        Start(subject_id=asset_id),
+        id=ids.oracle_refresh(asset_id, new_id()),
+        task_queue=EXCHANGE,
+    )
+
+
+async def refresh(env: WorkflowEnvironment, lab: OracleLab, asset_id: str) -> RefreshEnded:
+    async with lab.worker(env.client):
+        return await (await start(env, asset_id)).result()

@@ -14,6 +14,7 @@ from composition.copytrade_portfolios import portfolios
 from composition.parts import open_parts
 from composition.queues import Queue
 from domain.shared.processes import COPYTRADE
+from tests.world.child import start_child
 from workflows import client as temporal
 from workflows.copytrade.closes import PaperCloseWorkflow
 from workflows.copytrade.config_tests import ConfigTestWorkflow
@@ -41,14 +42,7 @@ async def serve(dsn: str, address: str, clob_url: str) -> None:
 
 async def start_worker(dsn: str, address: str, clob_url: str) -> asyncio.subprocess.Process:
     """In a process of its own; returns when it serves."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.paper_worker", dsn, address, clob_url),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert child.stdout is not None
-    assert await child.stdout.readline() == b"ready\n", "the worker did not start"
-    return child
+    return await start_child("tests.paper_worker", dsn, address, clob_url)
 
 
 if __name__ == "__main__":

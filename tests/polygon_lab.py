@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
@@ -35,7 +34,9 @@ from storage.copytrade.chain_logs import ChainLogStore
 from storage.copytrade.chain_state import ChainStateStore
 from storage.database import make_pool
 from storage.jobs import JobStore
+from tests.patience import until
 from tests.world import copytrade as by_hand
+from tests.world.child import running_child
 from workflows import client as temporal
 from workflows.copytrade.chain import ChainTriggerWorkflow
 from workflows.failures import FailureInterceptor
@@ -47,6 +48,8 @@ UP, DOWN = str(11**60), str(13**60)
 
 class PolygonLab:
     """`proxy` stands between the node and us. `sockets` holds every socket that was opened, the newest last."""
+
+    until = staticmethod(until)
 
     def __init__(self, dsn: str, polygon: RunningPolygon, proxy: EvmProxy, books: Books) -> None:
         self.dsn, self.polygon, self.proxy, self.books = dsn, polygon, proxy, books
@@ -125,14 +128,6 @@ class PolygonLab:
         return await self.rows(
             "SELECT * FROM copytrade.chain_logs WHERE removed = %s ORDER BY block_number, log_index, wallet", removed
         )
-
-    async def until(self, look: Callable[[], Awaitable[Any]], timeout: float = 15) -> Any:
-        deadline = time.monotonic() + timeout
-        while not (found := await look()):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"still {found}; rows: {await self.rows('SELECT * FROM copytrade.checkpoints')}")
-            await asyncio.sleep(0.05)
-        return found
 
     async def until_seen(self, count: int, *, removed: bool = False) -> list[dict[str, Any]]:
         async def look() -> list[dict[str, Any]]:
@@ -214,19 +209,9 @@ async def serve(dsn: str, address: str, url: str, ws_url: str) -> None:
             await asyncio.Event().wait()
 
 
-@asynccontextmanager
-async def worker_process(lab: PolygonLab, address: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`serve` as a child; killed at the end if it still lives."""
-    command = [sys.executable, "-m", "tests.polygon_lab", lab.dsn, address, lab.proxy.url, lab.proxy.ws_url]
-    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    try:
-        assert await child.stdout.readline() == b"ready\n"
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+def worker_process(lab: PolygonLab, address: str) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+    """`serve` as a child."""
+    return running_child("tests.polygon_lab", lab.dsn, address, lab.proxy.url, lab.proxy.ws_url)
 
 
 if __name__ == "__main__":

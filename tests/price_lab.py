@@ -11,7 +11,6 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -36,6 +35,7 @@ from storage.jobs import JobStore, Undispatched
 from storage.listen import Listener
 from tests.world.assets import funded_asset, trader
 from tests.world.books import BooksSide
+from tests.world.child import start_child
 from workflows.client import Processes, connect
 from workflows.exchange.halts import AssetHaltWorkflow
 from workflows.exchange.pricing import PriceEngineWorkflow, PriceFeedWorkflow
@@ -169,13 +169,7 @@ class PriceLab(BooksSide):
 
 async def spawn(dsn: str, address: str) -> Process:
     """Our workers in a process of their own, ready to serve."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.price_lab", dsn, address,
-        stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"ready\n"
-    return process
+    return await start_child("tests.price_lab", dsn, address)
 
 
 async def main(dsn: str, address: str) -> None:

@@ -22,6 +22,7 @@ from domain.shared.processes import LAUNCHPAD
 from localnet.svm.programs import PROGRAMS, configure_pools
 from storage.database import make_pool
 from tests.launch_lab import LaunchLab
+from tests.patience import PATIENCE_S
 from tests.sale_lab import LAUNCH, POOL, SaleDesk, book_sale
 from tests.svm_lab import SOL
 from tests.world.svm import running_svm_process
@@ -71,15 +72,15 @@ class SaleWorld(LaunchLab):
         )
         return found
 
-    async def reaches(self, opened: OpenedSale, status: str, seconds: float = 60) -> dict[str, Any]:
+    async def reaches(self, opened: OpenedSale, status: str, seconds: float = PATIENCE_S) -> dict[str, Any]:
         """The sale, once it or its operation has this status."""
         return await self.until(
             lambda: self.row(opened), lambda row: status in (row["status"], row["operation"]), seconds, 0.05
         )
 
-    async def burden(self, who: Keypair) -> None:
+    async def burden(self, who: Keypair, size: int = 100_000) -> None:
         """The wallet becomes an account of so many bytes that no refund pays its rent: the chain refuses every one."""
-        data = base64.b64encode(bytes(100_000)).decode()
+        data = base64.b64encode(bytes(size)).decode()
         await self.node.control("account", key=str(who.pubkey()), lamports=1, data=data)
 
     async def relieve(self, who: Keypair) -> None:

@@ -104,10 +104,10 @@ class Recording:
         await SettlementStore(self.pool).settle(market.condition_id)
 
 
-async def all_decided(lab: CopyingLab, keys: Sequence[str], seconds: float = 60) -> None:
+async def all_decided(lab: CopyingLab, keys: Sequence[str]) -> None:
     left = """SELECT group_key FROM copytrade.event_groups WHERE group_key = ANY(%s)
               AND (user_decided_at IS NULL OR global_decided_at IS NULL)"""
-    await lab.until(lambda: lab.rows(left, list(keys)), lambda rows: not rows, seconds)
+    await lab.until(lambda: lab.rows(left, list(keys)), lambda rows: not rows)
 
 
 @asynccontextmanager

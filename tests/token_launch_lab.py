@@ -49,7 +49,8 @@ from storage.intents.pictures import keep_picture
 from storage.intents.solana import issue, plan_of, submit
 from storage.intents.system import set_control
 from storage.launchpad.launches import LaunchStore
-from tests.launch_lab import LaunchLab
+from storage.launchpad.nonces import nonce_of
+from tests.launch_records import LaunchRecords
 from tests.picture_lab import png
 from tests.svm_lab import blockhash, pays, send, signed
 from tests.world.svm import running_svm_process
@@ -73,7 +74,7 @@ TERMS: dict[str, Any] = {
 }
 
 
-class TokenLab(LaunchLab):
+class TokenLab(LaunchRecords):
     """`creator`: a funded wallet, `account`: whose launches these are."""
 
     creator: Keypair
@@ -166,8 +167,8 @@ class TokenLab(LaunchLab):
         planned = "SELECT 1 FROM launchpad.launches WHERE id = %s AND status = 'waiting_signature' AND step = %s"
         await self.until(lambda: self.rows(planned, opened.subject_id, step.name), bool)
         async with transaction(self.pool) as connection:
-            plan = await plan_of(connection, key)
-        draft = await self.drafting.draft(plan)
+            plan, nonce_id = await plan_of(connection, key), await nonce_of(connection, key)
+        draft = await self.drafting.draft(plan, nonce_id=nonce_id)
         async with transaction(self.pool) as connection:
             given = await issue(connection, plan, draft, platform=self.platform)
         return base64.b64decode(given.transaction_base64)
@@ -228,36 +229,8 @@ class TokenLab(LaunchLab):
 
     # what came of it
 
-    async def row(self, opened: Opened) -> dict[str, Any]:
-        [found] = await self.rows(
-            """SELECT l.*, l.status::text AS status, p.status::text AS project, p.token_address,
-                 p.bonding_curve_address, o.status::text AS operation, o.failure_code AS operation_code, o.summary
-               FROM launchpad.launches l JOIN launchpad.projects p ON p.id = l.id
-               JOIN platform.operations o ON o.id = l.operation_id WHERE l.id = %s""",
-            opened.subject_id,
-        )
-        return found
-
-    async def reaches(self, opened: Opened, status: str, seconds: float = 60) -> dict[str, Any]:
-        """The launch, once it or its operation has this status."""
-        return await self.until(
-            lambda: self.row(opened), lambda row: status in (row["status"], row["operation"]), seconds, 0.03
-        )
-
-    async def steps(self, opened: Opened) -> dict[str, dict[str, Any]]:
-        found = await self.rows(
-            """SELECT name, status::text AS status, attempts, detail, links FROM platform.operation_steps
-               WHERE operation_id = %s ORDER BY position""",
-            opened.operation_id,
-        )
-        return {row["name"]: row for row in found}
-
     async def launch(self, opened: Opened) -> Launch:
         return await LaunchStore(Books(self.pool), self.policy).launch(opened.subject_id)
-
-    async def landed(self, address: str) -> int:
-        """How many transactions that did not fail name the address."""
-        return sum(1 for row in await self.signatures(address) if row["err"] is None)
 
 
 def _settings(lab: TokenLab, more: dict[str, str]) -> LaunchpadSettings:

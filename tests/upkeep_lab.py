@@ -12,6 +12,7 @@ from solders.account import Account
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from activities.launchpad.aftercare import AftercareActivities
 from activities.launchpad.reconcile import ReconcileActivities
 from activities.launchpad.sale_turn import Collaborators, SaleTurn
 from activities.launchpad.tax import TaxActivities
@@ -21,7 +22,7 @@ from domain.launchpad.sale_messages import NewSale, OpenedSale, SaleNews
 from domain.launchpad.transactions import Instruction
 from gateways.solana.everywhere import Everywhere
 from gateways.solana.nodes import RpcNodes
-from gateways.solana.sale_logs import read_logs
+from gateways.solana.sale_events import read_events
 from gateways.solana.sale_program import POSITION_TAG
 from gateways.solana.sale_view import SaleViews
 from localnet.svm.programs import PROGRAMS, configure_pools
@@ -30,6 +31,7 @@ from storage.database import Pool, make_pool, transaction
 from storage.events import new_id
 from storage.fence import Fence, fenced
 from storage.jobs import JobStore
+from storage.launchpad.aftercare import AftercareStore
 from storage.launchpad.reconcile import ReconcileStore
 from storage.launchpad.sale_feed import SaleFeedStore
 from storage.launchpad.sales import open_sale
@@ -134,15 +136,20 @@ class Upkeep:
     async def look(self) -> None:
         """Everything that happened becomes final, and the feed looks once."""
         await self.chain.finalize()
+        async with fenced(self.dsn, FENCE, 1) as connection:
+            await SaleTurn(SaleFeedStore(connection, LAUNCH), self.parts()).look()
+
+    def parts(self) -> Collaborators:
+        """What the feed works with; no process runs that it could wake."""
 
         async def signal(workflow_id: str, name: str, news: SaleNews) -> bool:
             return True
 
         jobs = JobStore(self.books)
         older = Everywhere(self.nodes, quarantine=jobs.quarantine).older
-        parts = Collaborators(self.nodes, self.desk.program, read_logs, jobs.quarantine, signal, jobs.redispatch, older)
-        async with fenced(self.dsn, FENCE, 1) as connection:
-            await SaleTurn(SaleFeedStore(connection, LAUNCH), parts).look()
+        return Collaborators(
+            self.nodes, self.desk.program, read_events, jobs.quarantine, signal, jobs.redispatch, older
+        )
 
     # upkeep
 
@@ -159,6 +166,14 @@ class Upkeep:
         wallet = str(self.platform.pubkey())
         store = TaxStore(self.books, LAUNCH, wallet)
         return TaxActivities(
+            self.nodes, self.desk.program, self.views, store, platform=wallet, position_tag=POSITION_TAG
+        )
+
+    @property
+    def care(self) -> AftercareActivities:
+        wallet = str(self.platform.pubkey())
+        store = AftercareStore(self.books, LAUNCH, wallet)
+        return AftercareActivities(
             self.nodes, self.desk.program, self.views, store, platform=wallet, position_tag=POSITION_TAG
         )
 

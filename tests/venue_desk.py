@@ -8,11 +8,15 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, NamedTuple
 
 from gateways.polymarket.client import Polymarket
+from gateways.polymarket.data import DataApiV2
+from gateways.polymarket.data_v1 import DataApiV1
+from gateways.polymarket.gamma import Gamma
 from gateways.polymarket.recording import Recorder
 from tests.world.venue import RunningVenue, running_venue
 
-NOW = int(time.time()) + 600
+NOW = int(time.time()) + 7_200
 """After everything the venue does by itself; an open end of a window is the day after today."""
+Generation = Literal["v1", "v2"]
 
 
 class Held(NamedTuple):
@@ -24,7 +28,7 @@ class Held(NamedTuple):
 class Desk:
     """`venue` is told what to do, `polymarket` is asked; waits between tries take no time."""
 
-    def __init__(self, venue: RunningVenue, *, data_version: Literal["v1", "v2"] = "v2", **more: Any) -> None:
+    def __init__(self, venue: RunningVenue, *, data_version: Generation = "v2", **more: Any) -> None:
         self.venue = venue
         self.held: list[Held] = []
         self.slept: list[float] = []
@@ -58,7 +62,7 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    *, data_version: Literal["v1", "v2"] = "v2", recorder: Recorder | None = None, **venue: Any
+    *, data_version: Generation = "v2", recorder: Recorder | None = None, **venue: Any
 ) -> AsyncIterator[Desk]:
     async with running_venue(**venue) as running:
         made = Desk(running, data_version=data_version, recorder=recorder)
@@ -66,3 +70,11 @@ async def desk(
             yield made
         finally:
             await made.polymarket.aclose()
+
+
+def small(made: Desk, generation: Generation, page: int, pages: int = 1_000) -> DataApiV2 | DataApiV1:
+    """A client with tiny pages."""
+    transport = made.polymarket._transport
+    if generation == "v2":
+        return DataApiV2(transport, made.keep, page=page, pages=pages)
+    return DataApiV1(transport, made.keep, Gamma(transport, made.keep), page=page)

@@ -30,9 +30,12 @@ from workflows.exchange.market import MarketEngineWorkflow
 from workflows.exchange.oracle import OracleRefreshWorkflow, OracleRoundWorkflow
 from workflows.exchange.pricing import PriceEngineWorkflow, PriceFeedWorkflow
 from workflows.exchange.withdrawal import WithdrawalWorkflow
+from workflows.launchpad.aftercare import SaleAftercareWorkflow
 from workflows.launchpad.curve_sale import CurveSaleWorkflow
 from workflows.launchpad.deployment import ProgramDeploymentWorkflow
 from workflows.launchpad.launch import TokenLaunchWorkflow
+from workflows.launchpad.mirror import ArweaveMirrorWorkflow
+from workflows.launchpad.promo_refund import PromoRefundWorkflow
 from workflows.launchpad.reconcile import LaunchpadReconcileWorkflow
 from workflows.launchpad.sale_feed import SaleFeedWorkflow
 from workflows.launchpad.sale_trade import SaleTradeWorkflow
@@ -85,12 +88,15 @@ WORKFLOWS: Final[dict[str, list[type[Any]]]] = {
     LAUNCHPAD: [
         ProgramDeploymentWorkflow,
         TokenLaunchWorkflow,
+        PromoRefundWorkflow,
         SaleFeedWorkflow,
         CurveSaleWorkflow,
         SaleTradeWorkflow,
         LaunchpadReconcileWorkflow,
         TaxDistributionWorkflow,
+        SaleAftercareWorkflow,
         SolanaUpkeepWorkflow,
+        ArweaveMirrorWorkflow,
     ],
     OPERATIONS: [
         DispatcherWorkflow,

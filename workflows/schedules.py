@@ -1,55 +1,29 @@
-"""Periodic work: ONE list as data, and the reconciler that makes Temporal's schedules equal to it.
-
-What replaces cron. Every worker reconciles when it starts, `holdfast schedules apply|diff` does so by hand. A schedule
-that exists is only touched when its definition changed (a fingerprint in the memo of what it starts tells); an
-operator's pause always survives. A schedule of ours that this version does not know is deleted; one that it knows and
-this process is not configured for belongs to a process that is, and stays. Others' are left alone.
-"""
+"""Periodic work: ONE list as data. What replaces cron; schedule_sync.py makes Temporal's schedules equal to it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleCalendarSpec,
-    ScheduleDescription,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleRange,
-    ScheduleSpec,
-    ScheduleState,
-    ScheduleUpdate,
-    ScheduleUpdateInput,
-)
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
-from temporalio.service import RPCError, RPCStatusCode
 
 from domain.exchange.messages import WatchChain
 from domain.exchange.oracle_messages import RefreshAssets
+from domain.launchpad.aftercare import Aftercare
 from domain.launchpad.reconcile import Reconcile
 from domain.launchpad.tax_cycle import TaxCycle
 from domain.shared.processes import COPYTRADE, EXCHANGE, LAUNCHPAD, OPERATIONS, Start
-from workflows import search
-from workflows.codec import PayloadUnreadable
 
-OWNER: Final = "holdfast-schedule"
-"""Memo key of every schedule of ours; its value never matters."""
-FINGERPRINT: Final = "fingerprint"
 SHAPE: Final = 1
-"""Counts changes of `_schedule` itself, so that they reach schedules that exist."""
+"""Counts changes of how schedules are written (schedule_sync.py), so that they reach schedules that exist."""
 NEEDS_VAULT: Final = frozenset({"backup-nightly", "restore-drill-weekly"})
 """Listed only where BACKUP_DIR is set."""
-NEEDS_SOLANA: Final = frozenset({"launchpad-reconcile", "tax-distribution", "solana-upkeep"})
+NEEDS_SOLANA: Final = frozenset({"launchpad-reconcile", "tax-distribution", "solana-upkeep", "sale-aftercare"})
 """Listed only where SOLANA_RPC_URL and LAUNCHPAD_PROGRAM_ID are set."""
+NEEDS_ARWEAVE: Final = frozenset({"arweave-mirror"})
+"""Listed only where ARWEAVE_BUNDLER_URL is set as well."""
 SUNDAY: Final = 0
 DAY: Final = timedelta(days=1)
 
@@ -63,11 +37,14 @@ class Daily(NamedTuple):
 
 
 class LaunchpadTimes(NamedTuple):
-    """How often, in seconds; and what is too little to be paid out."""
+    """How often, in seconds; and what is too little to be paid out. `slice_s`: what vests in so long is
+    worth it. `mirror_s` 0: nothing goes to Arweave."""
 
     reconcile_s: int
     tax_cycle_s: int
     tax_least_lamports: int
+    slice_s: int
+    mirror_s: int = 0
 
 
 class Wanted(NamedTuple):
@@ -116,6 +93,7 @@ def wanted(
     by_schedule = Start(subject_id="")
     custody, check = timedelta(seconds=custody_interval_s), timedelta(seconds=check_interval_s)
     nightly = backup_hour_utc
+    late = Daily((nightly + 2) % 24, 30)
     oracle = timedelta(seconds=oracle_interval_s)
     marks, snapshots = timedelta(seconds=marks_s), timedelta(seconds=snapshots_s)
     refresh = RefreshAssets(spread_s=oracle_interval_s // 20, at_once=oracle_at_once)
@@ -129,15 +107,15 @@ def wanted(
         _often("copytrade-marks", "CopytradeMarks", COPYTRADE, None, marks, "Prices of what portfolios hold."),
         _often("copytrade-snapshots", "CopytradeSnapshots", COPYTRADE, None, snapshots, "What portfolios are worth."),
         *_of_feed(timedelta(seconds=settlement_s), timedelta(seconds=drift_s), timedelta(seconds=markets_s)),
-        _daily("retention-daily", "Retention", None, Daily((nightly + 2) % 24, 30), "Removes what is kept no longer."),
+        _daily("retention-daily", "Retention", OPERATIONS, None, late, "Removes what is kept no longer."),
     ]
     if launchpad is not None:
-        listed += _of_launchpad(launchpad, check)
+        listed += _of_launchpad(launchpad, check, Daily((nightly + 3) % 24))
     if backups:
         drill = Daily((nightly + 1) % 24, 30, SUNDAY)
         listed += [
-            _daily("backup-nightly", "Backup", by_schedule, Daily(nightly), "Writes and verifies an archive."),
-            _daily("restore-drill-weekly", "RestoreDrill", by_schedule, drill, "Restores the newest archive."),
+            _daily("backup-nightly", "Backup", OPERATIONS, by_schedule, Daily(nightly), "Writes, verifies an archive."),
+            _daily("restore-drill-weekly", "RestoreDrill", OPERATIONS, by_schedule, drill, "Restores the newest one."),
         ]
     return listed
 
@@ -151,13 +129,17 @@ def _of_feed(settlement: timedelta, drift: timedelta, markets: timedelta) -> lis
     ]
 
 
-def _of_launchpad(times: LaunchpadTimes, check: timedelta) -> list[Wanted]:
+def _of_launchpad(times: LaunchpadTimes, check: timedelta, daily: Daily) -> list[Wanted]:
     reconcile, cycle = timedelta(seconds=times.reconcile_s), timedelta(seconds=times.tax_cycle_s)
-    tax = TaxCycle(least_lamports=times.tax_least_lamports)
+    tax, care = TaxCycle(least_lamports=times.tax_least_lamports), Aftercare(slice_s=times.slice_s)
+    mirror = timedelta(seconds=times.mirror_s)
+    note = "Pictures and metadata to Arweave."
     return [
+        *([_often("arweave-mirror", "ArweaveMirror", LAUNCHPAD, None, mirror, note)] if times.mirror_s else []),
         _often("launchpad-reconcile", "LaunchpadReconcile", LAUNCHPAD, Reconcile(), reconcile, "Books against Solana."),
         _often("solana-upkeep", "SolanaUpkeep", LAUNCHPAD, None, check, "Wallet, nodes, forgotten landings."),
         _often("tax-distribution", "TaxDistribution", LAUNCHPAD, tax, cycle, "Pays out the tax that sales collected."),
+        _daily("sale-aftercare", "SaleAftercare", LAUNCHPAD, care, daily, "Pays what vested, closes empty positions."),
     ]
 
 
@@ -167,133 +149,7 @@ def _often(name: str, workflow: str, queue: str, argument: BaseModel | None, eve
     return Wanted(name, workflow, queue, argument, every, longest, every / 10, timedelta(minutes=2), note)
 
 
-def _daily(name: str, workflow: str, argument: BaseModel | None, when: Daily, note: str) -> Wanted:
+def _daily(name: str, workflow: str, queue: str, argument: BaseModel | None, when: Daily, note: str) -> Wanted:
     """A time of day: caught up when the system was down for less than two hours, else waited for."""
     longest, jitter, catch_up = timedelta(hours=12), timedelta(minutes=5), timedelta(minutes=120)
-    return Wanted(name, workflow, OPERATIONS, argument, when, longest, jitter, catch_up, note)
-
-
-async def reconcile(client: Client, listed: list[Wanted], *, prune: bool = False) -> list[str]:
-    """Create, update and delete until Temporal's schedules are those listed; return what was changed.
-
-    Several workers may do this at once: whoever loses a race finds the work done.
-
-    Args:  prune  delete also what is not listed because this process is not configured for it.
-    """
-    changes = [change for one in listed if (change := await _apply(client, one))]
-    for name in await _left_over(client, listed, prune=prune):
-        if await _delete(client, name):
-            changes.append(f"deleted {name}")
-    return changes
-
-
-async def diff(client: Client, listed: list[Wanted], *, prune: bool = False) -> list[str]:
-    """What `reconcile` would change, and which schedules are paused; nothing is changed."""
-    found = []
-    for one in listed:
-        there = await _describe(client, one.id)
-        if there is None:
-            found.append(f"create {one.id}")
-            continue
-        if await _fingerprint(there) != one.fingerprint:
-            found.append(f"update {one.id}")
-        if there.schedule.state.paused:
-            found.append(f"paused {one.id}: {there.schedule.state.note}")
-    return [*found, *(f"delete {name}" for name in await _left_over(client, listed, prune=prune))]
-
-
-async def _apply(client: Client, one: Wanted) -> str | None:
-    there = await _describe(client, one.id)
-    if there is None:
-        try:
-            await client.create_schedule(one.id, _schedule(one, None), memo={OWNER: one.note})
-        except ScheduleAlreadyRunningError:
-            there = await _describe(client, one.id)
-        else:
-            return f"created {one.id}"
-    if there is not None and await _fingerprint(there) == one.fingerprint:
-        return None
-
-    def changed(current: ScheduleUpdateInput) -> ScheduleUpdate:
-        return ScheduleUpdate(schedule=_schedule(one, current.description.schedule.state))
-
-    try:
-        await client.get_schedule_handle(one.id).update(changed)
-    except RPCError as error:
-        # another worker, which knows the same list, was faster; the next start sees to whatever is left
-        if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
-            raise
-        return None
-    return f"updated {one.id}"
-
-
-def _schedule(one: Wanted, state: ScheduleState | None) -> Schedule:
-    """The definition, with the pause, its note and its limits as an operator left them."""
-    action = ScheduleActionStartWorkflow(
-        one.workflow,
-        args=[one.argument] if one.argument is not None else [],
-        id=one.id,
-        task_queue=one.queue,
-        execution_timeout=one.longest,
-        memo={FINGERPRINT: one.fingerprint},
-        static_summary=one.note,
-        typed_search_attributes=TypedSearchAttributes([SearchAttributePair(search.AREA, one.queue)]),
-    )
-    kept = state if state is not None and (state.paused or state.limited_actions) else ScheduleState(note=one.note)
-    return Schedule(
-        action=action,
-        spec=_spec(one),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=one.catch_up),
-        state=kept,
-    )
-
-
-def _spec(one: Wanted) -> ScheduleSpec:
-    if isinstance(one.when, timedelta):
-        return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=one.when)], jitter=one.jitter)
-    weekday: dict[str, Any] = {}
-    if one.when.weekday is not None:
-        weekday = {"day_of_week": [ScheduleRange(one.when.weekday)]}
-    at = ScheduleCalendarSpec(
-        hour=[ScheduleRange(one.when.hour)], minute=[ScheduleRange(one.when.minute)], comment=one.note, **weekday
-    )
-    return ScheduleSpec(calendars=[at], jitter=one.jitter)
-
-
-async def _describe(client: Client, schedule_id: str) -> ScheduleDescription | None:
-    try:
-        return await client.get_schedule_handle(schedule_id).describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
-
-
-async def _fingerprint(there: ScheduleDescription) -> str | None:
-    """None when there is none, or none we can read (its key is gone): then the schedule is written again."""
-    action = there.schedule.action
-    memo = action.memo if isinstance(action, ScheduleActionStartWorkflow) else None
-    payload = (memo or {}).get(FINGERPRINT)
-    if payload is None:
-        return None
-    try:
-        values = await there.data_converter.decode([payload], [str])
-    except PayloadUnreadable:
-        return None
-    return str(values[0])
-
-
-async def _left_over(client: Client, listed: list[Wanted], *, prune: bool) -> list[str]:
-    names = {one.id for one in listed} | (frozenset() if prune else NEEDS_VAULT | NEEDS_SOLANA)
-    theirs = [e async for e in await client.list_schedules()]
-    return sorted(e.id for e in theirs if e.id not in names and OWNER in e.raw_entry.memo.fields)
-
-
-async def _delete(client: Client, schedule_id: str) -> bool:
-    try:
-        await client.get_schedule_handle(schedule_id).delete()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return True
+    return Wanted(name, workflow, queue, argument, when, longest, jitter, catch_up, note)

@@ -19,7 +19,7 @@ from domain.exchange.messages import WatchChain
 from domain.launchpad.sale_messages import RunSales
 from domain.shared import ids
 from domain.shared.processes import COPYTRADE, EXCHANGE, LAUNCHPAD, OPERATIONS
-from workflows import schedules, search
+from workflows import schedule_sync, schedules, search
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ async def ensure(
     if OPERATIONS in queues:
         await _start(client, "Dispatcher", ids.DISPATCHER, OPERATIONS, "Starts the process of every accepted intent")
         await _start(client, "WebhookFanout", "webhook-fanout", OPERATIONS, "Turns events into webhook deliveries")
-        for change in await schedules.reconcile(client, wanted):
+        for change in await schedule_sync.reconcile(client, wanted):
             log.info("schedule", change=change)
 
 

@@ -12,7 +12,7 @@ from domain.exchange.messages import VerifiedDeposit
 from domain.shared.errors import Unavailable
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.crediting import DepositFacts
     from storage.exchange.deposits import DepositStore, DueDeposit
 

@@ -13,7 +13,7 @@ from domain.exchange.tokens import encode_transfer
 from domain.shared.money import format_amount, format_usdc
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.custody import CustodyStore, SweepFacts
     from storage.exchange.overdue import OverdueDeposits
     from storage.exchange.transactions import TransactionStore

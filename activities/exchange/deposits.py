@@ -26,7 +26,7 @@ from domain.exchange.messages import (
 from domain.shared.money import format_usdc
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.deposits import DepositStore, DueDeposit
 
 TURN_S = 300

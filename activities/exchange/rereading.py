@@ -11,7 +11,7 @@ from domain.exchange.messages import TransferLog
 from domain.shared.errors import Unavailable
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.chain import ChainStore, Cursor
     from storage.exchange.replays import Replay
 

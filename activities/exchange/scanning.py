@@ -15,7 +15,7 @@ from domain.exchange.messages import BlockRef, ChainWatched, Head, TransferLog, 
 from domain.shared.errors import Broken, Unavailable
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.chain import ChainStore, Cursor
 
 TURN_S = 300

@@ -14,7 +14,7 @@ from domain.shared.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
     from domain.exchange.signing import SentTransaction
-    from gateways.protocols import EvmChain, Receipt
+    from gateways.evm.protocols import EvmChain, Receipt
     from storage.exchange.transactions import TransactionStore
 
 LOOK_EVERY_S = 0.25

@@ -12,7 +12,7 @@ from domain.exchange.messages import Purpose, SignTransaction, TransactionSigned
 from domain.exchange.signing import Attempt, Draft, Intent, Quote
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.signing import SigningStore
     from storage.exchange.transactions import TransactionStore
 

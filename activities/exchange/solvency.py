@@ -11,7 +11,7 @@ from domain.exchange.messages import CheckResult, WatchChain
 from domain.shared.money import format_usdc
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.solvency import Claims, SolvencyStore
     from storage.jobs import JobStore
 

@@ -20,7 +20,7 @@ from domain.exchange.messages import (
 from domain.shared.money import format_amount, format_usdc
 
 if TYPE_CHECKING:
-    from gateways.protocols import EvmChain
+    from gateways.evm.protocols import EvmChain
     from storage.exchange.custody import CustodyStore
     from storage.exchange.withdrawals import WithdrawalStore
 

@@ -61,7 +61,7 @@ class LaunchActivities:
         """
         signed = await self.plans.wallet_signed(command.launch_id, steps.named(command.step))
         if not signed:
-            await self.store.wait_for_signature(command)
+            await self.store.wait_for_signature(command, self.signature_s)
         return Awaited(signed=signed, for_s=self.signature_s)
 
     @activity.defn

@@ -8,9 +8,11 @@ from temporalio import activity
 
 from activities.beating import beating
 from domain.launchpad import steps
+from domain.launchpad.chain_time import CLOCK, time_of
 from domain.launchpad.explorers import explorer_links
 from domain.launchpad.launch_messages import Done, Found, LaunchRef, StepPlanned, StepRef
 from domain.launchpad.launching import PARTS, Launch, registered, sale_differences
+from domain.launchpad.receiving import check_owner
 from domain.launchpad.steps import MINT, VERIFY, Step
 from domain.launchpad.tokens import mint_differences, vault_differences
 from domain.shared.errors import Broken, Unavailable
@@ -36,13 +38,19 @@ class MintingActivities:
     async def probe_step(self, command: StepRef) -> Found:
         """Does the step's effect stand on the chain, and exactly as asked?
 
-        Effect: none. What stands there otherwise is Broken chain_differs.
+        Effect: none. What stands there otherwise is Broken chain_differs; before a mint is signed, Rejected
+                launch_refused for a creator's address that is no wallet, and for a sale that would be over at once.
         Again:  looks again.
         """
         async with beating():
             launch, step = await self.store.launch(command.launch_id), steps.named(command.step)
             level: Commitment = "finalized" if command.finalized else "confirmed"
-            return await (self._mint(launch, level) if step is MINT else self._part(launch, step, level))
+            if step is not MINT:
+                return await self._part(launch, step, level)
+            found = await self._mint(launch, level)
+            if not found.done and await self.plans.nothing_signed(launch.id):
+                await self._last_look(launch)
+            return found
 
     @activity.defn
     async def plan_step(self, command: StepRef) -> StepPlanned:
@@ -97,6 +105,14 @@ class MintingActivities:
             raise Broken("chain_differs", f"{token.mint} is no token of ours, or has no vault at {token.vault}")
         _refuse(mint_differences(token, read, sold=True) + vault_differences(token, held), token.mint)
         return Found(done=True, detail=f"{token.supply} base units in {token.vault}, no authority left")
+
+    async def _last_look(self, launch: Launch) -> None:
+        """What can still be refused: afterwards the token exists, whether its sale can be created or not."""
+        creator, clock = await self.nodes.accounts([launch.creator_wallet, CLOCK])
+        if clock is None:
+            raise Unavailable("solana_unavailable", "the chain's clock cannot be read")
+        check_owner(launch.creator_wallet, creator.owner if creator is not None else None)
+        launch.request.check_time_left(time_of(clock.data))
 
     async def _part(self, launch: Launch, step: Step, level: Commitment = "confirmed") -> Found:
         """One of the steps that share the sale's transaction."""

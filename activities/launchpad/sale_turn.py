@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from domain.shared import ids
 from domain.shared.errors import Unavailable
 
 if TYPE_CHECKING:
-    from domain.launchpad.solana import Account, SignatureRow
+    from domain.launchpad.solana import Account, ChainTransaction, SignatureRow
     from gateways.protocols import SolanaNodes
     from gateways.solana.sale_program import SaleProgram
     from storage.launchpad.sale_feed import SaleFeedStore
@@ -36,6 +37,10 @@ READS_AT_ONCE: Final = 8
 REREAD_S: Final = 15.0
 """So often the history of a sale is looked at whose account did not move."""
 REREAD_ENDED_S: Final = 60.0
+QUIET_S: Final = 600.0
+"""So often a sale is looked at in which nobody waits for anything any more."""
+QUIET_AT_ONCE: Final = 5
+"""Such sales in one look: however many there are, the others come every time."""
 POKE_S: Final = 10.0
 DIFFERS_REREAD_S: Final = 5.0
 DIFFERS_ALERT_S: Final = 20.0
@@ -52,12 +57,12 @@ T = TypeVar("T")
 
 @dataclass
 class Collaborators:
-    """`read_logs`: (program, logs) → what it told.  `older`: (address, until, before) → the longest history any node
-    tells.  `signal`: (workflow id, name, argument) → False when none runs."""
+    """`read_events`: (program, transaction) → what it told.  `older`: (address, until, before) → the longest history
+    any node tells.  `signal`: (workflow id, name, argument) → False when none runs."""
 
     nodes: SolanaNodes
     program: SaleProgram
-    read_logs: Callable[[str, Sequence[str]], Told]
+    read_events: Callable[[str, ChainTransaction], Told]
     quarantine: Callable[[str, str, str, Any], Awaitable[None]]
     signal: Callable[[str, str, SaleNews], Awaitable[bool]]
     redispatch: Callable[[list[str]], Awaitable[None]]
@@ -70,7 +75,7 @@ class _Seen:
     whole history is due; `tried`: what was fetched of it again; `broken_at`: when it could not be booked."""
 
     digest: bytes = b""
-    read_at: float = -REREAD_ENDED_S
+    read_at: float = -math.inf
     poked_at: float = -POKE_S
     differs_since: float | None = None
     reread_at: float = -REREAD_AGAIN_S
@@ -80,6 +85,11 @@ class _Seen:
     unread_since: float | None = None
     alerted: bool = False
     agreed: bool = False
+
+    @property
+    def uneasy(self) -> bool:
+        """Something about it is not as it should be."""
+        return self.broken_at > 0 or self.differs_since is not None or self.unread_since is not None
 
 
 @dataclass
@@ -92,12 +102,13 @@ class SaleTurn:
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     async def look(self) -> None:
-        """At every sale once; then the histories again of those that stay different.
+        """At every sale once, at some of the quiet ones; then the histories again of those that stay different.
 
         Raises: Unavailable when none could be read.
         """
         away: list[Unavailable] = []
-        sales = await self.store.followed()
+        followed = await self.store.followed()
+        sales = self._chosen(followed)
         for some in _some(sales, ACCOUNTS_MOST):
             addresses = [CLOCK, *(sale.address for sale in some)]
             clock, *accounts = await self.with_.nodes.accounts(addresses, commitment="finalized")
@@ -106,11 +117,18 @@ class SaleTurn:
             for sale, account in zip(some, accounts, strict=True):
                 if account is not None:
                     away += await self._alone(sale, self._look_at(sale, account, time_of(clock.data)))
-        if away and len(away) == len(sales):
+        if away and len(away) == len(followed):
             raise away[-1]
         for sale in sales:
             if self._of(sale).reread:
                 await self._alone(sale, self._reread(sale))
+
+    def _chosen(self, sales: Sequence[Followed]) -> list[Followed]:
+        """All that are not quiet or not as they should be; of the others those that were not looked at for longest."""
+        chosen = [sale for sale in sales if not sale.quiet or self._of(sale).uneasy]
+        rested = time.monotonic() - QUIET_S
+        due = [sale for sale in sales if sale.quiet and not self._of(sale).uneasy and self._of(sale).read_at < rested]
+        return chosen + sorted(due, key=lambda sale: self._of(sale).read_at)[:QUIET_AT_ONCE]
 
     def _of(self, sale: Followed) -> _Seen:
         return self._seen.setdefault(sale.id, _Seen())
@@ -151,7 +169,8 @@ class SaleTurn:
             found = await self.store.observed(sale, state, account.slot, now)
             if reached <= account.slot:  # events that are younger than the account say nothing about it
                 await self._judge(sale, seen, found)
-            seen.digest, seen.read_at, seen.unread_since = digest, time.monotonic(), None
+            seen.digest, seen.read_at = digest, time.monotonic()
+            seen.unread_since, seen.broken_at = None, -BROKEN_S
         await self._poke(sale, seen, state, now)
 
     async def _reread(self, sale: Followed) -> None:
@@ -209,15 +228,12 @@ class SaleTurn:
             raise Unavailable("solana_unavailable", f"{row.signature} is in the history, but no node has it")
         if found.err is not None:
             return nothing
-        told = self.with_.read_logs(self.with_.program.program, found.logs)
+        told = self.with_.read_events(self.with_.program.program, found)
         for data in told.unknown:
             payload = {"signature": row.signature, "slot": row.slot, "data": data}
             await self.with_.quarantine("solana", "sale_event", "the program told what its IDL does not know", payload)
-        if told.cut:
-            payload = {"signature": row.signature, "slot": row.slot, "logs": list(found.logs)}
-            await self.with_.quarantine("solana", "sale_logs", "the node cut the logs off", payload)
         block_time = row.block_time if row.block_time is not None else found.block_time
-        return ToldTransaction(row.signature, row.slot, block_time, told.events, told.cut)
+        return ToldTransaction(row.signature, row.slot, block_time, told.events)
 
     async def _uplines(self, sale: Followed, page: Sequence[ToldTransaction]) -> dict[str, tuple[str, ...]]:
         """The chains of those who traded with one; it is fixed at registration, so it can be read at any time."""

@@ -9,8 +9,9 @@ from temporalio import activity
 
 from activities.beating import beating, leave_if_stopping
 from activities.launchpad.signing import BEAT_S, Explain
-from domain.launchpad.judging import Seen, never, seen
-from domain.launchpad.solana import Commitment, Epoch, Level, View
+from domain.launchpad.judging import Reached, Seen, by_height, by_nonce, never, seen, too_late
+from domain.launchpad.nonces import address_of
+from domain.launchpad.solana import Commitment, Level, View
 from domain.launchpad.transactions import Attempt, Landing, LandingRecorded, Outcome, Planned, SendAttempt
 from domain.shared.errors import Broken
 
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 LOOK_EVERY_S: Final = 0.4
 SEND_EVERY_S: Final = 2.0
 MEASURE_EVERY_S: Final = 2.0
-"""How often is looked how far the nodes are: whether it can still land at all."""
+"""How often is looked how far the nodes are."""
 
 
 class SolanaSendingActivities:
     """Same bytes on every retry; a verdict only on proof. `patience_s`: how long the nodes may say nothing clear before
-    an operator is asked; longer than any blockhash lives."""
+    an operator is asked; longer than any blockhash lives. `platform`: whose wallet and nonces these are."""
 
     def __init__(
-        self, nodes: SolanaNodes, store: TransactionStore, explain: Explain, *, platform: str, patience_s: float = 300.0
+        self, nodes: SolanaNodes, store: TransactionStore, explain: Explain, *, platform: str, patience_s: float
     ) -> None:
         self.nodes = nodes
         self.store = store
@@ -40,6 +41,7 @@ class SolanaSendingActivities:
     @activity.defn
     async def send_solana(self, command: SendAttempt) -> Landing:
         """Hand the stored bytes to every node, again and again, until it has landed, failed for good, or never will.
+        On a durable nonce, which never runs out: or is STUCK, for as long known to no node.
 
         Effect: the transaction on the chain, once: the network knows it by its signature.
         Again:  the same bytes are the same transaction; starts looking from scratch.
@@ -53,31 +55,40 @@ class SolanaSendingActivities:
     async def _until_proved(self, command: SendAttempt, attempt: Attempt, raw: bytes, signature: str) -> Landing:
         now = asyncio.get_running_loop().time
         give_up, send_at, measure_at = now() + self.patience_s, now(), now()
-        epochs, search = list[Epoch](), True
+        reached, search = list[Reached](), True
         while True:
             leave_if_stopping()
             views = await self.nodes.statuses(signature, search=search)
-            landing = await self._verdict(command, attempt, signature, epochs, views)
+            landing = await self._verdict(command, attempt, signature, reached, views)
             if landing is not None:
                 return landing
+            if now() >= give_up and attempt.nonce_id is not None and all(view.status is None for view in views):
+                return Landing(key=command.key, outcome=Outcome.STUCK, number=command.number, signature=signature)
             if now() >= give_up:
                 raise Broken("transaction_not_landing", _undecided(command.key, signature, views))
             if now() >= send_at and any(view.status is None for view in views):
                 await self._send(signature, raw)
                 send_at = now() + SEND_EVERY_S
             if now() >= measure_at:
-                epochs, measure_at = await self.nodes.epochs(), now() + MEASURE_EVERY_S
-            search = min((epoch.height for epoch in epochs), default=0) > attempt.last_valid_height
+                reached, measure_at = await self._reached(attempt), now() + MEASURE_EVERY_S
+            search = too_late(reached)
             await asyncio.sleep(LOOK_EVERY_S)
 
+    async def _reached(self, attempt: Attempt) -> list[Reached]:
+        """How far the nodes are: whether it can still land at all."""
+        if attempt.nonce_id is None:
+            return by_height(attempt.last_valid_height, await self.nodes.epochs())
+        states = await self.nodes.nonces(address_of(self.platform, attempt.nonce_id))
+        return by_nonce(attempt.blockhash, states)
+
     async def _verdict(
-        self, command: SendAttempt, attempt: Attempt, signature: str, epochs: list[Epoch], views: list[View]
+        self, command: SendAttempt, attempt: Attempt, signature: str, reached: list[Reached], views: list[View]
     ) -> Landing | None:
         """What is proven now. The nodes were measured before they were asked: in this order a null is a proof."""
         found = seen(views)
         if found is not None:
             return await self._landed(command, signature, found)
-        if never(attempt.last_valid_height, epochs, views, configured=self.nodes.size):
+        if never(reached, views, configured=self.nodes.size):
             return Landing(key=command.key, outcome=Outcome.EXPIRED, number=command.number, signature=signature)
         return None
 
@@ -87,9 +98,9 @@ class SolanaSendingActivities:
         if attempt is None or attempt.raw is None or attempt.signature is None:
             raise Broken("internal_error", f"{planned.plan.key} landed without an attempt")
         command = SendAttempt(key=planned.plan.key, number=attempt.number, finalized=True)
-        epochs = await self.nodes.epochs()
+        reached = await self._reached(attempt)
         views = await self.nodes.statuses(attempt.signature, search=True)
-        landing = await self._verdict(command, attempt, attempt.signature, epochs, views)
+        landing = await self._verdict(command, attempt, attempt.signature, reached, views)
         if landing is None and all(view.status is None for view in views):
             await self._send(attempt.signature, attempt.raw)
         return landing

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from temporalio import activity
 
 from activities.beating import beating
+from domain.launchpad.judging import agreed
+from domain.launchpad.nonces import address_of
+from domain.launchpad.promo_refunds import pays_back
 from domain.launchpad.signing import check_programs
 from domain.launchpad.transactions import Attempt, Landing, LandKey, Outcome, Plan, Planned, SignedAttempt
 from domain.shared.errors import Broken, Unavailable
 
 if TYPE_CHECKING:
+    from activities.launchpad.promo_refunds import CameIn
     from gateways.protocols import SolanaReads, SolanaSigner
     from storage.launchpad.transactions import TransactionStore
 
@@ -28,7 +32,8 @@ PASSING: Final = frozenset({"BlockhashNotFound", "AccountInUse", "WouldExceedMax
 
 class SolanaSigningActivities:
     """`own`: our programs. `treasury`: who is paid the fee for a creation. `cluster`: what the nodes must belong to.
-    `most_lamports`: what one transaction may cost the platform's wallet, whatever its plan says."""
+    `most_lamports`: what one transaction may cost the platform's wallet, whatever its plan says; what is paid back had
+    come in (`came_in`) and is no cost."""
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class SolanaSigningActivities:
         treasury: str,
         cluster: str,
         most_lamports: int,
+        came_in: CameIn,
     ) -> None:
         self.reads = reads
         self.store = store
@@ -50,6 +56,7 @@ class SolanaSigningActivities:
         self.treasury = treasury
         self.cluster = cluster
         self.most_lamports = most_lamports
+        self.came_in = came_in
 
     @activity.defn
     async def sign_solana(self, command: LandKey) -> SignedAttempt:
@@ -102,11 +109,12 @@ class SolanaSigningActivities:
         """A first or a next attempt, priced higher than the one that ran out."""
         plan, newest = planned.plan, planned.newest
         self._check_plan(plan)
+        await self.came_in.verify(plan)
         least = newest.compute_price_micro_lamports * 3 // 2 if newest is not None else 0
         draft = await self.reads.draft(plan, price_least=least)
         if draft.simulated_err is not None:
             return self._refused(plan.key, draft.simulated_err)
-        self._check_loss(plan.key, draft.lost_lamports)
+        self._check_loss(plan.key, draft.lost_lamports - pays_back(plan))
         raw, signature = self.signer.sign(draft.message)
         return await self.store.sign(planned, draft, raw, signature)
 
@@ -117,13 +125,14 @@ class SolanaSigningActivities:
             raise Broken("transaction_not_landing", f"no wallet but the platform's signs {plan.key}: not to be signed")
         self._check_plan(plan)
         limit, price = newest.compute_limit, newest.compute_price_micro_lamports
-        if self.reads.message(plan, newest.blockhash, limit=limit, price=price) != newest.message:
+        nonce_id = newest.nonce_id
+        if self.reads.message(plan, newest.blockhash, limit=limit, price=price, nonce_id=nonce_id) != newest.message:
             raise Broken("internal_error", f"the message of {plan.key} is not what was planned")
         tried = await self.reads.try_out(newest.message)
         if tried.err == "BlockhashNotFound":
             return await self._expired(planned, newest)
         if tried.err is not None:
-            return self._refused(plan.key, tried.err)
+            return await self._drop(planned, newest, self._refused(plan.key, tried.err))
         self._check_loss(plan.key, tried.lost_lamports)
         raw, signature = self.signer.sign(newest.message, newest.raw)
         return await self.store.cosign(planned, tried.lost_lamports, raw, signature)
@@ -139,10 +148,21 @@ class SolanaSigningActivities:
     async def _expired(self, planned: Planned, newest: Attempt) -> SignedAttempt:
         """While it is not complete it can never have landed: its blockhash has only to be too old, not proven so. When
         somebody has completed it meanwhile, the chain is to decide."""
-        height = await self.reads.nodes.height(commitment="confirmed")
-        if height <= newest.last_valid_height:
+        if newest.nonce_id is not None:
+            address = address_of(self.signer.address, newest.nonce_id)
+            over = agreed(await self.reads.nodes.nonces(address)) not in (None, newest.blockhash)
+        else:
+            over = await self.reads.nodes.height(commitment="confirmed") > newest.last_valid_height
+        if not over:
             raise Unavailable("solana_unavailable", "the node does not know a blockhash that is still good")
         return await self.store.expire_unsigned(planned)
+
+    async def _drop(self, planned: Planned, newest: Attempt, refused: SignedAttempt) -> SignedAttempt:
+        """What would fail on a durable nonce does not run out: the wallet is to sign another message."""
+        if newest.nonce_id is None:
+            return refused
+        dropped = await self.store.expire_unsigned(planned)
+        return refused if dropped.ended is not None else dropped
 
     def _refused(self, key: str, err: Any) -> SignedAttempt:
         """It would fail if it were sent now, so it is not."""

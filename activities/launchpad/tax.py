@@ -103,7 +103,7 @@ class TaxActivities:
         if not state.referral_due or not room:
             return []
         dues = []
-        positions = [one for one in await self._positions(state) if settles(one)]
+        positions = [one for one in await self._positions(state) if settles(state, one)]
         for some in _chunks(positions[: room * SETTLED_AT_ONCE]):
             steps = [await self._settlement(state, position) for position in some]
             dues.append(Due(sale_id=sale.id, act=f"settle-{some[0].buyer}", instructions=tuple(steps)))

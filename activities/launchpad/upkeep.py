@@ -13,6 +13,8 @@ from domain.shared.errors import Unavailable
 if TYPE_CHECKING:
     from gateways.protocols import SolanaNodes
     from storage.jobs import JobStore
+    from storage.launchpad.day_limit import DayLimit
+    from storage.launchpad.promo_refunds import PromoRefundStore
     from storage.launchpad.transactions import TransactionStore
 
 FORGOTTEN_S = 60
@@ -21,7 +23,7 @@ BY = "solana upkeep"
 
 
 class SolanaUpkeepActivities:
-    """`float_lamports`: what the platform's wallet should hold."""
+    """`float_lamports`: what the platform's wallet should hold. `day`: what it may lose in 24 hours."""
 
     def __init__(
         self,
@@ -29,6 +31,8 @@ class SolanaUpkeepActivities:
         store: TransactionStore,
         sender: SolanaSendingActivities,
         jobs: JobStore,
+        owed: PromoRefundStore,
+        day: DayLimit,
         *,
         platform: str,
         float_lamports: int,
@@ -37,16 +41,20 @@ class SolanaUpkeepActivities:
         self.store = store
         self.sender = sender
         self.jobs = jobs
+        self.owed = owed
+        self.day = day
         self.platform = platform
         self.float_lamports = float_lamports
 
     @activity.defn
     async def look_after_solana(self) -> LookedAfter:
-        """One round: does a node answer, can the wallet pay, is what landed final by now?
+        """One round: does a node answer, can and may the wallet pay, is what landed final by now, is anything owed?
 
-        Effect: alerts opened and closed, landings noted as final; bytes that a fork dropped go out again.
-        Again:  alerts are counted; the same bytes are the same transaction; what is final stays.
+        Effect: alerts opened and closed, landings noted as final; bytes that a fork dropped go out again; payments
+                that are owed back without a process get theirs.
+        Again:  alerts are counted; the same bytes are the same transaction; what is final stays; one process each.
         """
+        owed = await self.owed.take_up()
         try:
             account = await self.nodes.account(self.platform)
         except Unavailable as away:
@@ -57,9 +65,20 @@ class SolanaUpkeepActivities:
         low = lamports < self.float_lamports
         detail = f"{self.platform} holds {lamports} lamports, wanted are {self.float_lamports}"
         await self.jobs.report("payer_float_low", self.platform, bad=low, detail=detail, by=BY, critical=True)
-        await self.jobs.record_run("solana_wallet", ok=not low, lamports=str(lamports))
+        spent = await self._day()
+        await self.jobs.record_run("solana_wallet", ok=not low, lamports=str(lamports), day_lamports=str(spent))
         final, gone = await self._settle()
-        return LookedAfter(summary=f"{lamports} lamports; {final} landings became final, {gone} left the chain")
+        told = f"{lamports} lamports, {spent} spent in 24 hours; {final} landings became final, {gone} left the chain"
+        return LookedAfter(summary=f"{told}; {owed} payments taken up to be paid back")
+
+    async def _day(self) -> int:
+        """What the wallet lost in 24 hours; operators hear of it from where launches wait."""
+        spent = await self.day.spent()
+        detail = f"{spent} of {self.day.most} lamports of 24 hours are spent: launches wait, from the whole on all does"
+        await self.jobs.report(
+            "solana_day_limit", self.platform, bad=self.day.used_up(spent), detail=detail, by=BY, critical=True
+        )
+        return spent
 
     async def _settle(self) -> tuple[int, int]:
         final = gone = 0

@@ -54,12 +54,12 @@ async def user_curve(
     deps: Deps,
     principal: Principal,
     user_id: FromPath[UUID],
-    kind: Annotated[Literal["shadow", "executable"], QueryParameter(name="portfolio", required=False)] = "executable",
+    portfolio: Annotated[Literal["shadow", "executable"], QueryParameter(required=False)] = "executable",
     span: Span = "1D",
 ) -> Response[Curve]:
     """Of the shadow or of the executable portfolio."""
     if await reads.leader(deps.reads, str(user_id)) is None:
         raise Rejected("not_found", "no such followed user")
-    scope = "SHADOW_USER" if kind == "shadow" else "EXEC_USER"
+    scope = "SHADOW_USER" if portfolio == "shadow" else "EXEC_USER"
     points = await curve(deps.reads, scope, str(user_id), span)
     return paging.answer(request, [row["body"] for row in points], None, csv_allowed=True)

@@ -31,6 +31,8 @@ _BY_STATUS: Final = {
     429: "rate_limited",
     503: "unavailable",
 }
+_NO_BODY: Final = {"key": "data", "message": "'data'"}
+"""What Litestar says of a body that is `null`."""
 _log = structlog.get_logger("api")
 
 
@@ -87,7 +89,7 @@ def _on_failure(request: Request[Any, Any, Any], error: Failure) -> Response[byt
 
 
 def _on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
-    errors = [_pointed(item) for item in error.extra or [] if isinstance(item, dict)]
+    errors = [_pointed(item) for item in error.extra or [] if isinstance(item, dict) and item != _NO_BODY]
     if not errors:
         return respond(request, "malformed_request", "the body is missing or cannot be read as JSON")
     return respond(request, "validation_failed", "one or more fields are not acceptable", errors=errors)
@@ -97,7 +99,7 @@ def _pointed(item: dict[str, Any]) -> dict[str, str]:
     key = str(item.get("key", "")).replace("~", "~0").replace("/", "~1").replace(".", "/")
     source = item.get("source")
     where = str(getattr(source, "value", source) or "body")
-    pointer = f"/{key}" if where == "body" else f"{where}:{key}"
+    pointer = (f"/{key}" if key else "") if where == "body" else f"{where}:{key}"
     return {"pointer": pointer, "message": str(item.get("message", "not acceptable"))[:300]}
 
 

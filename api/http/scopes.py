@@ -66,7 +66,7 @@ class Principal:
     def must_see(self, account_id: str | None) -> None:
         """Raise not_found for what belongs to somebody else: its existence is not told."""
         if not self.sees(account_id):
-            raise Rejected("not_found", "no such account, or not yours")
+            raise Rejected("not_found", "no such thing, or not yours to see")
 
 
 def grantable(creator: Principal, role: str, wanted: frozenset[str] | None) -> frozenset[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 import structlog
 from pydantic import StringConstraints
@@ -18,8 +19,11 @@ from domain.shared import ids
 from domain.shared.errors import Rejected, Unavailable
 from storage.database import transaction
 from storage.intents.solana import issue, plan_of, submit
+from storage.launchpad.nonces import nonce_of
 from storage.reads import launches as reads
 from storage.reads.base import Row
+
+BLOCKS_PER_S: Final = 2.5
 
 _log = structlog.get_logger("api.launchpad")
 
@@ -31,25 +35,32 @@ class SignedTransaction(Input):
 
 
 async def to_sign(deps: Deps, row: Row) -> ToSignView | None:
-    """The message that awaits the wallet, on a blockhash that still lives; None when none is awaited, or no node
-    answers."""
+    """The message that awaits the wallet, on its nonce or on a blockhash that still lives; None when none is awaited,
+    or no node answers."""
     key, policy = awaited_key(row), deps.config.launch_policy
     if key is None or deps.solana is None or policy is None:
         return None
     try:
         async with transaction(deps.writes) as connection:
-            plan = await plan_of(connection, key)
-        draft = await deps.solana.draft(plan)
+            plan, nonce_id = await plan_of(connection, key), await nonce_of(connection, key)
+        draft = await deps.solana.draft(plan, nonce_id=nonce_id)
         async with transaction(deps.writes) as connection:
             issued = await issue(connection, plan, draft, platform=policy.platform)
     except (Rejected, Unavailable) as none:
         _log.info("nothing_to_sign", key=key, code=none.code)
         return None
+    until: datetime = row["signature_until"]
     return ToSignView(
         step=row["step"],
         transaction_base64=issued.transaction_base64,
-        last_valid_block_height=issued.last_valid_block_height,
+        last_valid_block_height=min(issued.last_valid_block_height, _height_at(until, draft.height)),
+        expires_at=until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )
+
+
+def _height_at(until: datetime, height: int) -> int:
+    """About how high the chain will be then. A blockhash ends before, unless the wait does."""
+    return height + max(0, int((until - datetime.now(UTC)).total_seconds() * BLOCKS_PER_S))
 
 
 async def hand_in(deps: Deps, row: Row, wired: str, platform: str) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.http import bodies
 from api.launchpad.asked import REQUEST_EXAMPLE
+from api.launchpad.promo_status import PromotionView
 from api.operations.routes import StepView
 from domain.launchpad import steps
 from domain.launchpad.explorers import explorer_links
@@ -29,17 +30,20 @@ class SignatureView(BaseModel):
 
 
 class ToSignView(BaseModel):
-    """What the creator's wallet is to sign, unchanged; the platform signs after it. `last_valid_block_height`: past it
-    the transaction can never land, and reading the launch again gives a new one."""
+    """What the creator's wallet is to sign, unchanged; the platform signs after it. `expires_at`: so long the launch
+    waits for it. `last_valid_block_height`: past it the transaction can never land, and reading the launch again gives
+    another; where it is on a durable nonce, which no height ends, about the height of `expires_at`."""
 
     step: str
     transaction_base64: str
     last_valid_block_height: int
+    expires_at: str
 
 
 class LaunchView(BaseModel):
     """`step`: where it is; the next one after a `retry`. `to_sign`: while `waiting_signature`. `tax_account`,
-    `referral_account`: where tax is accrued and by which program uplines are registered."""
+    `referral_account`: where tax is accrued and by which program uplines are registered. `promotion`: what was paid for
+    and, when the launch is undone, how it was paid back."""
 
     id: str
     status: LaunchStatus
@@ -57,6 +61,7 @@ class LaunchView(BaseModel):
     metadata_uri: str | None
     tax_account: str | None
     referral_account: str | None
+    promotion: PromotionView | None
     signatures: list[SignatureView]
     to_sign: ToSignView | None
     spent_sol: str
@@ -104,6 +109,7 @@ EXAMPLE: Final[dict[str, Any]] = {
     "metadata_uri": "https://ipfs.io/ipfs/bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e",
     "tax_account": None,
     "referral_account": None,
+    "promotion": None,
     "spent_sol": "0",
     "budget_sol": "0.1",
     "cancel_requested": False,

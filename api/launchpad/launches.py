@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from api.http.documented import guarded
 from api.http.idempotency import effect, intend, json_answer
 from api.http.scopes import Principal
 from api.launchpad.asked import REQUEST_EXAMPLE, NewLaunch
+from api.launchpad.creators import creators_account
 from api.launchpad.launch_cancel import cancel_launch, launch_row
 from api.launchpad.launch_signing import SignedTransaction, hand_in, to_sign
 from api.launchpad.launch_views import EXAMPLE, LaunchPage, LaunchStatus, LaunchView, body_of
@@ -66,6 +68,8 @@ async def deploy_token(
             raise Rejected("launch_refused", "launches are switched off (control launchpad.launches)")
         check_offered(asked, policy)
         check_pictures(asked, await pictures.own(deps.reads, owner, list(asked.pictures.values())))
+        with contextlib.suppress(Unavailable):  # the process asks again before it mints
+            await creators_account(deps, asked)
         made = await open_launch(connection, account_id=owner, request=asked, policy=policy, requested_by=owner)
         opened.append(made)
         row = await reads.just_written(connection, made.subject_id)

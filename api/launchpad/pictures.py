@@ -7,7 +7,7 @@ import hashlib
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.params import FromPath
 from pydantic import BaseModel
 
@@ -15,13 +15,13 @@ from api.deps import Deps
 from api.http import bodies, paging
 from api.http.asked import AccountFilter, own_or_asked
 from api.http.documented import guarded
-from api.http.scopes import Principal
+from api.http.scopes import STAFF, Principal
 from api.http.uploads import OVERHEAD, form_schema, uploaded
 from domain.launchpad.cids import cid_of
 from domain.launchpad.pictures import BYTES_MOST, Picture, read_picture
 from domain.shared.errors import Rejected
 from storage.database import transaction
-from storage.intents.pictures import keep_picture
+from storage.intents.pictures import keep_picture, remove_picture
 from storage.reads import pictures as reads
 
 TAG: Final = "Launchpad"
@@ -68,7 +68,8 @@ def _examined(content: bytes) -> tuple[Picture, str, str]:
                 tag=TAG, scopes=("launchpad:write",), form=form_schema("file"), response_example=EXAMPLE))  # fmt: skip
 async def upload(request: Request[Any, Any, Any], deps: Deps, principal: Principal) -> Response[PictureView]:
     """A whole PNG, GIF or JPEG of at most 5 MB, by its content, as the form field `file`. The same content again is the
-    same picture with the same id. Nothing is pinned before a launch uses it.
+    same picture with the same id. Nothing is pinned before a launch uses it; one that no launch uses is removed after
+    some days (LAUNCHPAD_ASSET_DAYS).
     """
     content = await uploaded(request, "file", too_large="asset_too_large")
     picture, sha256, cid = await asyncio.to_thread(_examined, content)
@@ -125,3 +126,12 @@ async def content(deps: Deps, principal: Principal, picture_id: FromPath[UUID]) 
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
     return Response(bytes(row["content"]), media_type=row["content_type"], headers=headers)
+
+
+@delete("/api/launchpad/assets/{picture_id:uuid}",
+        **guarded("Remove a picture", "conflict", tag=TAG, scopes=("launchpad:write",),
+                  roles=STAFF))  # fmt: skip
+async def remove(deps: Deps, principal: Principal, picture_id: FromPath[UUID]) -> None:
+    """For staff; one that a launch uses stays. What is pinned is not touched."""
+    async with transaction(deps.writes) as connection:
+        await remove_picture(connection, str(picture_id), principal=principal.account_id)

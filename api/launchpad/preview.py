@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -15,6 +14,7 @@ from api.http import bodies
 from api.http.documented import guarded
 from api.http.scopes import Principal
 from api.launchpad.asked import REQUEST_EXAMPLE, NewLaunch
+from api.launchpad.creators import creators_account
 from domain.launchpad import preview as rules
 from domain.launchpad import promo
 from domain.launchpad.cids import cid_of
@@ -28,8 +28,6 @@ from domain.shared.money import format_amount
 from storage.reads import pictures
 
 TAG: Final = "Launchpad"
-CHAIN_S: Final = 2.0
-"""How long the chain may take to say what a wallet holds."""
 Payer = Literal["creator", "platform"]
 
 
@@ -105,6 +103,8 @@ class PreviewView(BaseModel):
     irreversible: list[FinalView]
     promo_memo: str
     """What the payment of a promotion has to carry as a memo (SPL Memo), beside the transfer."""
+    promo_address: str | None
+    """Whom it pays; null without a launchpad."""
 
 
 EXAMPLE: Final = {
@@ -136,6 +136,7 @@ EXAMPLE: Final = {
     "warnings": [{"code": "no_logo", "detail": "wallets show a token without a picture as unknown"}],
     "irreversible": [{"step": "mint", "detail": "The token exists for ever."}],
     "promo_memo": "holdfast:01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f",
+    "promo_address": "4Nd1mBQtrMJVYVfKf2PJy9NZUZdTAsp7D4xWLs4gDB4T",
 }  # fmt: skip
 
 
@@ -207,7 +208,7 @@ def shown(request: LaunchRequest, found: Preview, prices: LaunchPrices) -> dict[
 async def preview(deps: Deps, principal: Principal, data: JSONBody[NewLaunch]) -> Response[PreviewView]:
     """Every rule of a launch is applied to the body; then what it costs and who pays, who gets which tokens, eleven
     points of the curve, what a full sale brings, what to think about, and what can never be taken back. Of the chain
-    only the creator's balance is asked; without an answer that is a warning.
+    only the creator's account is asked; without an answer that is a warning.
     """
     now, config = datetime.now(UTC), deps.config
     request = data.asked(now)
@@ -222,7 +223,8 @@ async def preview(deps: Deps, principal: Principal, data: JSONBody[NewLaunch]) -
     found = rules.preview(request, config.launch_prices, costs, now)
     told = await _told_by_chain(deps, request, rules.paid_by(found.costs, "creator"))
     found = found._replace(warnings=found.warnings + told)
-    told_to_payer = {"promo_memo": promo.memo(principal.account_id)}
+    paid_to = config.launch_policy.platform if config.launch_policy is not None else None
+    told_to_payer = {"promo_memo": promo.memo(principal.account_id), "promo_address": paid_to}
     return bodies.encoded(shown(request, found, config.launch_prices) | told_to_payer)
 
 
@@ -231,10 +233,10 @@ async def _told_by_chain(deps: Deps, request: LaunchRequest, pays: int) -> tuple
     if deps.solana is None:
         return (Caution("no_chain", "this installation has no launchpad: launching answers launchpad_off"),)
     try:
-        async with asyncio.timeout(CHAIN_S):
-            holds = await deps.solana.nodes.balance(request.creator_wallet)
-    except (TimeoutError, Unavailable):
-        return (Caution("chain_silent", "no Solana node answers: what the creator's wallet holds is not known"),)
+        account = await creators_account(deps, request)
+    except Unavailable:
+        return (Caution("chain_silent", "no Solana node answers: what the creator's wallet is and holds is unknown"),)
+    holds = account.lamports if account is not None else 0
     if holds >= pays:
         return ()
     return (Caution("wallet_low", f"the creator's wallet holds {_sol(holds)} SOL and pays up to {_sol(pays)}"),)

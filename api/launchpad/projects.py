@@ -70,6 +70,12 @@ STATS: Final = {
     "volume_sol": "13.1",
     "last_trade_at": "2026-11-21T05:00:00.000000Z",
 }
+MIRROR: Final = {
+    "file": "logo",
+    "cid": "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+    "arweave_id": "HOg1R7iI4br4ayDZj71JJHIXkMZ0We3TB4U8wQzKrUU",
+    "uri": "https://arweave.net/raw/HOg1R7iI4br4ayDZj71JJHIXkMZ0We3TB4U8wQzKrUU",
+}
 
 
 class LinksView(BaseModel):
@@ -140,11 +146,21 @@ class StatsView(BaseModel):
     last_trade_at: datetime | None
 
 
+class MirrorView(BaseModel):
+    """A file of the launch (`metadata`, `logo`, `banner`, `icon`) that stands on Arweave as well as on IPFS."""
+
+    file: str
+    cid: str
+    arweave_id: str
+    uri: str
+
+
 class TokenView(ProjectView):
     """`stats` and `tax` are null while there is no sale."""
 
     stats: StatsView | None
     tax: TaxView | None
+    mirrors: list[MirrorView]
 
 
 def body_of(row: Row) -> str:
@@ -176,7 +192,7 @@ async def list_projects(
 
 @get("/api/launchpad/token/{address:str}",
      **guarded("Read a token", tag=TAG, scopes=("launchpad:read",),
-               response_example=PROJECT | {"stats": STATS, "tax": TAX_EXAMPLE}))  # fmt: skip
+               response_example=PROJECT | {"stats": STATS, "tax": TAX_EXAMPLE, "mirrors": [MIRROR]}))  # fmt: skip
 async def read_token(deps: Deps, address: FromPath[str]) -> Response[TokenView]:
     """The project of a mint: details, price and progress, trades, and what became of its tax."""
     row = await reads.by_token(deps.reads, address) if "\x00" not in address else None
@@ -186,4 +202,7 @@ async def read_token(deps: Deps, address: FromPath[str]) -> Response[TokenView]:
     if row["sale_id"] is not None:
         stats = msgspec.Raw((await reads.stats(deps.reads, row["sale_id"])).encode())
         tax = msgspec.Raw((await standings.taxes(deps.reads, row["sale_id"])).encode())
-    return bodies.json_response(bodies.splice(body_of(row), stats=stats, tax=tax))
+    mirrors = msgspec.Raw(
+        (await reads.mirrors(deps.reads, row["project_id"], deps.config.arweave_gateway_url)).encode()
+    )
+    return bodies.json_response(bodies.splice(body_of(row), stats=stats, tax=tax, mirrors=mirrors))

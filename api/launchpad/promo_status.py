@@ -23,16 +23,20 @@ _SIGNATURE: Final = "5VERv8NMvzbJMEkV8xnrLkEaWRtSz9CosKDYjCJjBRnbJLgp8uirBgmQpjK
 
 class PromotionView(BaseModel):
     """`features`: what was bought, each with the moment until which it is shown, or null for what is done once.
-    `refund_due`: the launch was undone and the payment is owed back."""
+    `received_sol`: what the payment brought. `refund_due`: the launch was undone and that is on its way back to
+    `payer`; `refunded`: it is there, by the transaction `refund_signature`."""
 
     id: str
     tier_sol: Sol
     features: dict[str, datetime | None]
     payment_signature: str
     payer: str | None
+    received_sol: Sol | None
     status: Literal["claimed", "active", "expired", "refund_due", "refunded"]
     activated_at: datetime | None
     expires_at: datetime | None
+    refund_signature: str | None
+    refunded_at: datetime | None
     created_at: datetime
 
 
@@ -45,8 +49,9 @@ class PromotionsView(BaseModel):
      **guarded("Read a project's promotions", tag=TAG, scopes=("launchpad:read",),
                response_example={"project_id": _ID, "promotions": [{
                    "id": _ID, "tier_sol": "5", "features": {"banner": "2026-11-28T04:00:00Z", "press_release": None},
-                   "payment_signature": _SIGNATURE, "payer": None, "status": "active",
+                   "payment_signature": _SIGNATURE, "payer": None, "received_sol": "5", "status": "active",
                    "activated_at": "2026-11-21T04:00:00.000000Z", "expires_at": "2026-11-28T04:00:00.000000Z",
+                   "refund_signature": None, "refunded_at": None,
                    "created_at": "2026-11-21T03:00:00.000000Z"}]}))  # fmt: skip
 async def promo_status(deps: Deps, project_id: FromPath[UUID]) -> Response[PromotionsView]:
     """Every promotion of a public project, newest first, with what it gives and until when."""

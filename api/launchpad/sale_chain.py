@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from api.deps import Deps
-from domain.launchpad.addresses import check_address
+from domain.launchpad.addresses import check_address, on_curve
 from domain.launchpad.chain_time import CLOCK, time_of
-from domain.launchpad.sale import PositionState, ReferralState, SaleState
+from domain.launchpad.sale import PositionState, ReferralState, SaleKeys, SaleState
 from domain.shared.errors import Rejected, Unavailable
 from gateways.protocols import SolanaReads
 from storage.reads import sales as reads
@@ -63,7 +63,8 @@ async def live(deps: Deps, sale_id: UUID, wallet: str | None = None, referrer: s
     program = await asyncio.to_thread(_program, row["program_id"], deps.config.launchpad_pool_program_id)
     addresses = [CLOCK, row["address"]]
     if wallet is not None:
-        check_address(wallet, "/wallet")
+        if not on_curve(check_address(wallet, "/wallet")):
+            raise Rejected("validation_failed", "no key signs for this address: it is a program's", pointer="/wallet")
         if wallet == row["platform"]:  # its signature is the signer's to give, and nobody hands it in
             raise Rejected("validation_failed", "the platform does not trade", pointer="/wallet")
         addresses += [program.addresses.position(row["address"], wallet), program.addresses.referral(wallet)]
@@ -82,3 +83,13 @@ async def live(deps: Deps, sale_id: UUID, wallet: str | None = None, referrer: s
         own=program.read_referral(own.data) if own else None,
         referrers=program.read_referral(referrers.data) if referrers else None,
     )
+
+
+async def held_by(deps: Deps, keys: SaleKeys, wallet: str) -> int:
+    """Base units in the wallet's usual token account. Raises: Unavailable solana_unavailable."""
+    from gateways.solana.sale_addresses import associated  # as above
+    from gateways.solana.token_2022 import read_vault
+
+    account = await solana_of(deps).nodes.account(associated(wallet, keys.mint, keys.token_program))
+    held = read_vault(account.data) if account is not None and account.owner == keys.token_program else None
+    return held.amount if held is not None else 0

@@ -28,6 +28,7 @@ SALE_EXAMPLE: Final = {
     "soft_cap_sol": "10",
     "hard_cap_sol": "50",
     "ends_at": "2026-11-28T04:00:00.000000Z",
+    "vesting": None,
 }
 QUOTE_EXAMPLE: Final = {
     "tokens": "1000000",
@@ -137,6 +138,20 @@ class WalletAsk(Input):
     wallet: Address
 
 
+class VestingView(BaseModel):
+    """What a graduated sale keeps for its team: nothing until `cliff_at`, then evenly until `ends_at`. `vested_…`: so
+    far, by the chain's clock when the sale was read last; `claimed_…`: of that, paid out."""
+
+    sol: Sol
+    tokens: Tokens
+    vested_sol: Sol
+    vested_tokens: Tokens
+    claimed_sol: Sol
+    claimed_tokens: Tokens
+    cliff_at: datetime
+    ends_at: datetime
+
+
 class SaleView(BaseModel):
     """Final on the chain. `raised_sol`: held for the tokens sold; after graduation what it had raised. `cancelled`: by
     its creator, before anything was bought; its status is `refunded` then, since nobody is owed anything."""
@@ -149,6 +164,7 @@ class SaleView(BaseModel):
     soft_cap_sol: Sol
     hard_cap_sol: Sol
     ends_at: datetime
+    vesting: VestingView | None
 
 
 class QuoteView(BaseModel):

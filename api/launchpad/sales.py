@@ -29,35 +29,54 @@ from domain.launchpad.addresses import ADDRESS_PATTERN
 from domain.launchpad.curves import DECIMALS_MOST, PRICE_DECIMALS, Curve
 from domain.launchpad.quotes import Market, Quote
 from domain.launchpad.request import SHAPES
+from domain.launchpad.sale_life import CANCELLED, shown
 from domain.launchpad.trade_rules import check_open, market_of
+from domain.launchpad.vesting import vested
 from domain.shared.errors import Rejected
 from domain.shared.money import format_amount
 from storage.reads import sales as reads
 from storage.reads.base import Row
 
 TAG: Final = "Launchpad"
+_VESTS: Final = ("lamports", "tokens")
 Wallet = Annotated[
     str | None, QueryParameter(required=False, pattern=ADDRESS_PATTERN, description="Only this wallet's.")
 ]
 
 
-def body_of(row: Row) -> bytes:
-    """The sale's figures, from its row."""
+def body_of(row: Row, team: Row | None) -> bytes:
+    """The sale's figures, from its row. `team`: what vests, of a sale that has graduated."""
     curve = Curve(
         SHAPES[row["curve_type"]], row["initial_price"], row["target_price"], row["sale_supply"], row["decimals"]
     )
     return msgspec.json.encode(
         {
-            "status": "refunded" if row["status"] == "cancelled" else row["status"],
-            "cancelled": row["status"] == "cancelled",
+            "status": shown(row["status"]),
+            "cancelled": row["status"] == CANCELLED,
             "sold": format_amount(row["sold"], row["decimals"]),
             "raised_sol": sol(row["raised_lamports"]),
             "spot_price_sol": format_amount(curves.spot(curve, row["sold"]), PRICE_DECIMALS),
             "soft_cap_sol": sol(row["soft_cap_lamports"]),
             "hard_cap_sol": sol(row["hard_cap_lamports"]),
             "ends_at": row["ends_at_text"],
+            "vesting": _vesting(row, team) if team is not None else None,
         }
     )
+
+
+def _vesting(row: Row, team: Row) -> dict[str, object]:
+    decimals, elapsed = row["decimals"], max(0, int(row["counters"].get("at", 0)) - team["starts_at"])
+    by_now = [vested(int(team[name]), elapsed, row["cliff_seconds"], row["vest_seconds"]) for name in _VESTS]
+    return {
+        "sol": sol(team["lamports"]),
+        "tokens": format_amount(int(team["tokens"]), decimals),
+        "vested_sol": sol(by_now[0]),
+        "vested_tokens": format_amount(by_now[1], decimals),
+        "claimed_sol": sol(int(team["claimed_lamports"])),
+        "claimed_tokens": format_amount(int(team["claimed_tokens"]), decimals),
+        "cliff_at": team["cliff_at"],
+        "ends_at": team["ends_at"],
+    }
 
 
 def units_of(asked: int, decimals: int, pointer: str) -> int:
@@ -86,7 +105,8 @@ def quoted(quote: Quote, side: Side, decimals: int) -> dict[str, str | None]:
      **guarded("Read a sale", tag=TAG, scopes=("launchpad:read",), response_example=SALE_EXAMPLE))  # fmt: skip
 async def read(deps: Deps, sale_id: FromPath[UUID]) -> Response[SaleView]:
     """How far it is, as the chain has made it final."""
-    return bodies.json_response(body_of(await row_of(deps, sale_id)))
+    row = await row_of(deps, sale_id)
+    return bodies.json_response(body_of(row, await reads.vesting(deps.reads, row["id"])))
 
 
 @get("/api/launchpad/sales/{sale_id:uuid}/positions",
@@ -109,8 +129,8 @@ async def positions(
 
 
 @post("/api/launchpad/sales/{sale_id:uuid}/quote", status_code=200,
-      **guarded("Quote a trade in a sale", "amount_precision", "amount_too_small", "sale_not_open", "launchpad_off",
-                "solana_unavailable", tag=TAG, scopes=("launchpad:read",), body=True,
+      **guarded("Quote a trade in a sale", "amount_precision", "amount_too_small", "sale_not_open", "tokens_missing",
+                "launchpad_off", "solana_unavailable", tag=TAG, scopes=("launchpad:read",), body=True,
                 request_example={"side": "buy", "sol": "0.5"}, response_example=QUOTE_EXAMPLE))  # fmt: skip
 async def quote(deps: Deps, sale_id: FromPath[UUID], data: JSONBody[QuoteAsk]) -> Response[QuoteView]:
     """From the chain as it is confirmed now. A token's transfer fee comes off what is bought, and counts in what is

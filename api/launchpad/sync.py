@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from api.deps import Deps
 from api.http import bodies
 from api.http.documented import guarded
+from api.launchpad.sale_views import SaleStatus
 from api.launchpad.standing import TAG, Sol, SolPrice, Tokens, figures, sol
 from domain.launchpad.addresses import ADDRESS_BYTES, is_bytes
 from domain.shared.errors import Rejected, Unavailable
@@ -26,9 +27,10 @@ _OTHER: Final = "9B5XszUGdMaxCZ7uSQhPzdks5ZQSmWxrmzCSvtJ6Ns6g"
 STANDING_EXAMPLE: Final = {
     "spot_price_sol": "0.00000015", "market_cap_sol": "150", "liquidity_sol": "12.5", "priced_by": "curve",
     "progress_bps": 2500, "soft_cap_bps": 10000, "project_id": _ID, "status": "active", "token_address": _OTHER,
-    "sale_id": _ID, "sale_status": "active", "sold": "100000000", "raised_sol": "12.5", "soft_cap_sol": "10",
-    "hard_cap_sol": "50", "tax_sol": "0.25", "pool_address": None, "latched_at": "2026-11-21T05:00:00.000000Z",
-    "graduated_at": None, "ends_at": "2026-11-28T04:00:00.000000Z", "investors": 12, "read_slot": 4711,
+    "sale_id": _ID, "sale_status": "active", "cancelled": False, "sold": "100000000", "raised_sol": "12.5",
+    "soft_cap_sol": "10", "hard_cap_sol": "50", "tax_sol": "0.25", "pool_address": None,
+    "latched_at": "2026-11-21T05:00:00.000000Z", "graduated_at": None,
+    "ends_at": "2026-11-28T04:00:00.000000Z", "investors": 12, "read_slot": 4711,
     "read_at": "2026-11-21T05:10:00.000000Z",
 }  # fmt: skip
 TAX_EXAMPLE: Final = {
@@ -47,13 +49,15 @@ REFERRAL_EXAMPLE: Final = {
 
 
 class StandingView(BaseModel):
-    """As of `read_slot`, which is finalized. Figures are null while the project has no sale."""
+    """As of `read_slot`, which is finalized. Figures are null while the project has no sale. `cancelled`: the sale was,
+    by its creator, before anything was bought; its status is `refunded` then."""
 
     project_id: str
     status: Literal["upcoming", "active", "ended"]
     token_address: str | None
     sale_id: str | None
-    sale_status: Literal["upcoming", "active", "graduated", "refunding", "refunded", "cancelled"] | None
+    sale_status: SaleStatus | None
+    cancelled: bool
     spot_price_sol: SolPrice | None
     market_cap_sol: Sol | None
     liquidity_sol: Sol | None

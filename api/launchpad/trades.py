@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,7 +15,7 @@ from api.http.documented import guarded
 from api.http.idempotency import claim_of, effect, intend, json_answer
 from api.http.scopes import Principal
 from api.launchpad.launch_signing import SignedTransaction, decoded
-from api.launchpad.sale_chain import Live, live, row_of, solana_of
+from api.launchpad.sale_chain import Live, held_by, live, row_of, solana_of
 from api.launchpad.sale_views import (
     ISSUED_EXAMPLE,
     OPERATION_EXAMPLE,
@@ -27,12 +27,14 @@ from api.launchpad.sale_views import (
     WalletAsk,
 )
 from api.launchpad.sales import TAG, quoted, units_of
+from api.launchpad.standing import sol
 from domain.launchpad import quotes
 from domain.launchpad.refusals import code_of
 from domain.launchpad.trade_rules import (
     check_claim,
     check_open,
     check_refund,
+    check_tokens,
     check_wallet,
     market_of,
     needs_registration,
@@ -44,7 +46,7 @@ from storage.database import Connection, transaction
 from storage.events import new_id
 from storage.intents.idempotency import Stored
 from storage.intents.opened import Opened
-from storage.intents.sales import operation_status, submit_trade
+from storage.intents.sales import belongs_to, operation_status, submit_trade
 from storage.intents.solana import issue
 from storage.launchpad.trades import KIND
 
@@ -58,10 +60,19 @@ _DOCUMENTED: Final[dict[str, Any]] = {
 _PROBLEMS: Final = ("sale_not_open", "sale_slippage", "transaction_failed", "launchpad_off", "solana_unavailable")
 
 
+class Asked(NamedTuple):
+    """By whom a transaction was asked for: nobody else hands it in."""
+
+    deps: Deps
+    account_id: str
+
+
 async def _issued(
-    deps: Deps, found: Live, act: str, wallet: str, steps: tuple[Instruction, ...], quote: dict[str, Any] | None
+    asked: Asked, found: Live, act: str, wallet: str, steps: tuple[Instruction, ...], quote: dict[str, Any] | None
 ) -> Stored:
     """The message of these steps for the wallet, tried out before it is handed out."""
+    if wallet in {step.program for step in steps}:  # no message can be made: a program pays for nothing
+        raise Rejected("validation_failed", "this is a program, not a wallet", pointer="/wallet")
     plan = Plan(
         key=f"trade:{act}:{new_id()}",
         subject_kind=KIND,
@@ -70,13 +81,14 @@ async def _issued(
         instructions=steps,
         most_lamports=0,
     )
-    draft = await solana_of(deps).draft(plan)
+    draft = await solana_of(asked.deps).draft(plan)
     if draft.simulated_err is not None:
         from gateways.solana.sale_idl import interface  # as in sale_chain
 
-        raise refusal(code_of(draft.simulated_err, interface().errors), draft.simulated_err)
-    async with transaction(deps.writes) as connection:
+        raise refusal(act, code_of(draft.simulated_err, interface().errors), draft.simulated_err)
+    async with transaction(asked.deps.writes) as connection:
         issued = await issue(connection, plan, draft, platform=found.sale.platform)
+        await belongs_to(connection, issued.transaction_id, asked.account_id)
     answer = {
         "transaction_base64": issued.transaction_base64,
         "last_valid_block_height": issued.last_valid_block_height,
@@ -105,20 +117,20 @@ async def buy(
         market = market_of(found.sale, found.row["transfer_fee_bps"])
         made = quotes.buy(market, units_of(data.tokens, decimals, "/tokens"))
         if made.total > data.max_sol:
-            raise Rejected("sale_slippage", f"it costs {made.total} lamports")
+            raise Rejected("sale_slippage", f"it costs {sol(made.total)} SOL")
         check_wallet(found.sale, found.position, made.tokens)
         steps = program.buy(found.sale.keys, data.wallet, made.tokens, data.max_sol)
         if needs_registration(data.wallet, data.referrer_wallet, found.own, found.referrers):
             upline = data.referrer_wallet if data.referrer_wallet != data.wallet else None
             steps = (program.register_referral(data.wallet, upline), *steps)
         quote = quoted(made._replace(limit=data.max_sol), "buy", decimals)
-        return await _issued(deps, found, "buy", data.wallet, steps, quote)
+        return await _issued(Asked(deps, principal.account_id), found, "buy", data.wallet, steps, quote)
 
     return await effect(request, deps, principal, act)
 
 
 @post("/api/launchpad/sales/{sale_id:uuid}/sell", status_code=200,
-      **guarded("Sell in a sale", "amount_precision", "amount_too_small", *_PROBLEMS, **_DOCUMENTED,
+      **guarded("Sell in a sale", "amount_precision", "amount_too_small", "tokens_missing", *_PROBLEMS, **_DOCUMENTED,
                 request_example={"wallet": WALLET, "tokens": "1000000", "min_sol": "0.09"}))  # fmt: skip
 async def sell(
     request: Request[Any, Any, Any],
@@ -133,13 +145,14 @@ async def sell(
         found = await live(deps, sale_id, data.wallet)
         check_open(found.sale, found.now, selling=True)
         decimals, program = found.row["decimals"], found.program
-        market = market_of(found.sale, found.row["transfer_fee_bps"])
-        made = quotes.sell(market, units_of(data.tokens, decimals, "/tokens"))
+        tokens = units_of(data.tokens, decimals, "/tokens")
+        check_tokens(found.sale, found.position, await held_by(deps, found.sale.keys, data.wallet), tokens)
+        made = quotes.sell(market_of(found.sale, found.row["transfer_fee_bps"]), tokens)
         if made.total < data.min_sol:
-            raise Rejected("sale_slippage", f"it brings {made.total} lamports")
+            raise Rejected("sale_slippage", f"it brings {sol(made.total)} SOL")
         step = program.sell(found.sale.keys, data.wallet, made.tokens, data.min_sol)
         quote = quoted(made._replace(limit=data.min_sol), "sell", decimals)
-        return await _issued(deps, found, "sell", data.wallet, (step,), quote)
+        return await _issued(Asked(deps, principal.account_id), found, "sell", data.wallet, (step,), quote)
 
     return await effect(request, deps, principal, act)
 
@@ -160,7 +173,7 @@ async def claim(
         found = await live(deps, sale_id, data.wallet)
         check_claim(found.sale, found.position)
         steps = found.program.claim(found.sale.keys, data.wallet, data.wallet)
-        return await _issued(deps, found, "claim", data.wallet, steps, None)
+        return await _issued(Asked(deps, principal.account_id), found, "claim", data.wallet, steps, None)
 
     return await effect(request, deps, principal, act)
 
@@ -186,7 +199,7 @@ async def refund(
         if position is not None:
             back = quotes.Quote(position.tokens, position.paid, position.tax, position.paid + position.tax, 0)
             quote = quoted(back, "buy", found.row["decimals"]) | {"max_sol": None}
-        return await _issued(deps, found, "refund", data.wallet, (step,), quote)
+        return await _issued(Asked(deps, principal.account_id), found, "refund", data.wallet, (step,), quote)
 
     return await effect(request, deps, principal, act)
 

@@ -22,6 +22,8 @@ from storage.reads import gauges
 from storage.reads import system as reads
 
 TAG: Final = "System"
+_PLAIN: Final = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
+"""The framework names the character set itself."""
 _log = structlog.get_logger("api.health")
 
 
@@ -100,7 +102,7 @@ async def metrics(deps: Deps, registry: CollectorRegistry) -> Response[Any]:
         _log.warning("scrape_without_books", code=error.code)
         readable.add_metric([], 0)
     books.register(_Fixed(readable))
-    return Response(text + generate_latest(books), media_type=CONTENT_TYPE_LATEST)
+    return Response(text + generate_latest(books), media_type=_PLAIN)
 
 
 class _Fixed(Collector):

@@ -26,7 +26,7 @@ async def reachable(dsn: str) -> Finding:
     from cli.context import check_database
 
     await check_database(dsn)
-    async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=5) as connection:
+    async with await psycopg.AsyncConnection.connect(dsn, connect_timeout=15) as connection:
         number = connection.info.server_version
     if number // 10_000 < OLDEST_POSTGRES:
         return broken("postgres", f"version {number // 10_000}", f"upgrade to Postgres {OLDEST_POSTGRES} or newer")

@@ -9,6 +9,7 @@ from cli.checks import Finding, broken, good, look
 if TYPE_CHECKING:
     from gateways.solana.nodes import RpcNodes
     from settings import WorkerSettings
+    from storage.database import Pool
 
 APART_SLOTS: Final = 64
 """Nodes that are further apart prove nothing together."""
@@ -66,3 +67,18 @@ async def wallet(found_nodes: RpcNodes, found: WorkerSettings) -> Finding:
     if lamports < found.solana_float_lamports:
         return look("platform wallet", f"{words}: launches may wait", f"send SOL to {address}; runbook payer_float_low")
     return good("platform wallet", words)
+
+
+async def day(pool: Pool, found: WorkerSettings) -> Finding:
+    """How much of what the platform's wallet may lose in 24 hours is left?"""
+    from domain.shared.money import format_amount
+    from storage.books import Books
+    from storage.launchpad.day_limit import DayLimit
+
+    limit = DayLimit(Books(pool), found.solana_day_lamports)
+    spent = await limit.spent()
+    left = max(limit.most - spent, 0)
+    words = f"{format_amount(spent, 9)} SOL spent, {format_amount(left, 9)} of {format_amount(limit.most, 9)} left"
+    if limit.used_up(spent):
+        return look("wallet's 24 hours", f"{words}: launches wait", "runbook solana_day_limit")
+    return good("wallet's 24 hours", words)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.shared.times import rfc3339
+
 
 class GroupKind(StrEnum):
     BUY = "BUY"
@@ -73,7 +75,7 @@ def window_of(event_time: datetime, window_ms: int) -> tuple[datetime, datetime]
 
 def group_key(user_id: str, token_ids: Iterable[str], kind: GroupKind, start: datetime, number: int = 0) -> str:
     """`<user>:<token>:<BUY|SELL>:<window start>`, tokens sorted and joined by `+`; `:n` for later ones (CG-035)."""
-    when = start.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    when = rfc3339(start, "milliseconds")
     base = f"{user_id}:{'+'.join(sorted(token_ids))}:{kind}:{when}"
     return f"{base}:{number}" if number else base
 
@@ -81,7 +83,7 @@ def group_key(user_id: str, token_ids: Iterable[str], kind: GroupKind, start: da
 def waiting_key(user_id: str, token_id: str, since: datetime, number: int = 0) -> str:
     """`<user>:<token>:BUFFER:<first detected>`, `:n` for more of one moment. Of one moment it comes before all others
     of its token, as BUFFER comes before the kinds."""
-    when = since.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    when = rfc3339(since)
     base = f"{user_id}:{token_id}:BUFFER:{when}"
     return f"{base}:{number}" if number else base
 

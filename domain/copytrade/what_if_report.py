@@ -13,6 +13,7 @@ from domain.copytrade.entries import Scope
 from domain.copytrade.portfolio_messages import ConfigTested
 from domain.copytrade.what_if import Change, Trial
 from domain.shared.money import format_usdc
+from domain.shared.times import rfc3339
 
 LISTED: Final = 500
 """Changed decisions and labelled groups told one by one; all are counted."""
@@ -60,7 +61,7 @@ def _portfolio(one: Outcome) -> dict[str, Any]:
         "reasons_before": _counted(trial.reasons_before),
         "reasons_after": _counted(trial.reasons_after),
         "changed": len(trial.changed),
-        "differs_from": None if trial.diverged_at is None else trial.diverged_at.isoformat(),
+        "differs_from": None if trial.diverged_at is None else rfc3339(trial.diverged_at),
         "pnl_before_micros": one.pnl_before,
         "pnl_after_micros": one.pnl_after,
         "pnl_difference_micros": one.pnl_after - one.pnl_before,

@@ -12,6 +12,10 @@ SIGNATURE_BYTES: Final = 64
 ADDRESS_PATTERN: Final = r"^[1-9A-HJ-NP-Za-km-z]{32,44}$"
 SIGNATURE_PATTERN: Final = r"^[1-9A-HJ-NP-Za-km-z]{64,88}$"
 _LONGEST: Final = 88
+_ZERO: Final = "1" * 32
+_P: Final = 2**255 - 19
+_D: Final = -121665 * pow(121666, -1, _P) % _P
+"""Field and constant of the curve Ed25519 (RFC 8032)."""
 
 
 def is_bytes(text: str, count: int) -> bool:
@@ -22,6 +26,13 @@ def is_bytes(text: str, count: int) -> bool:
         return False
 
 
+def on_curve(address: str) -> bool:
+    """Whether a key may belong to it: no program's address is a point of the curve, every wallet's is."""
+    y = int.from_bytes(base58.decode(address), "little") & (2**255 - 1)
+    squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    return squared == 0 or pow(squared, (_P - 1) // 2, _P) == 1
+
+
 def check_address(text: str, pointer: str = "") -> str:
     """The address itself.
 
@@ -29,6 +40,8 @@ def check_address(text: str, pointer: str = "") -> str:
     """
     if not is_bytes(text, ADDRESS_BYTES):
         raise Rejected("validation_failed", "not an address of Solana: base58 of 32 bytes", pointer=pointer)
+    if text == _ZERO:
+        raise Rejected("validation_failed", "this is the system program's address", pointer=pointer)
     return text
 
 

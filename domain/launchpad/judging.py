@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from domain.launchpad.solana import Epoch, Level, View
+from domain.launchpad.solana import Epoch, Level, NonceState, View
 from domain.launchpad.transactions import Value
 
 STALE_SLOTS: Final = 64
@@ -40,21 +40,52 @@ def seen(views: Sequence[View]) -> Seen | None:
     )
 
 
-def never(last_valid_height: int, epochs: Sequence[Epoch], views: Sequence[View], *, configured: int) -> bool:
+class Reached(Value):
+    """A node's finalized state: in `slot`, and whether a transaction could no longer land `after` it."""
+
+    node: str
+    slot: int
+    after: bool
+
+
+def by_height(last_valid_height: int, epochs: Sequence[Epoch]) -> list[Reached]:
+    """Of a transaction on a blockhash: its last block is behind."""
+    return [Reached(node=one.node, slot=one.slot, after=one.height > last_valid_height) for one in epochs]
+
+
+def by_nonce(nonce: str, states: Sequence[NonceState]) -> list[Reached]:
+    """Of a transaction on a durable nonce: the account has another, and none comes twice. One that is not there may
+    still be made by a fork."""
+    return [Reached(node=one.node, slot=one.slot, after=one.value not in (None, nonce)) for one in states]
+
+
+def too_late(reached: Sequence[Reached]) -> bool:
+    """Does every node that answers say that nothing can land any more?"""
+    return bool(reached) and all(one.after for one in reached)
+
+
+def never(reached: Sequence[Reached], views: Sequence[View], *, configured: int) -> bool:
     """Is it proven that the transaction can never land?
 
-    When its last block is finalized on every node that answers, and two of them (or the only one there is), each asked
-    afterwards and from a state no older than that, do not know it in their whole history.
+    When it is too late for it in the finalized state of every node that answers, and two of them (or the only one there
+    is), each asked afterwards and from a state no older than that, do not know it in their whole history.
 
     Args:  configured  how many hosts there are.
     """
-    if any(view.status is not None for view in views):
+    if any(view.status is not None for view in views) or not too_late(reached):
         return False
-    if not epochs or min(epoch.height for epoch in epochs) <= last_valid_height:
-        return False
-    finalized = {epoch.node: epoch.slot for epoch in epochs}
+    finalized = {one.node: one.slot for one in reached}
     proofs = [view for view in views if view.node in finalized and view.slot >= finalized[view.node]]
     return len({host_of_name(view.node) for view in proofs}) >= min(2, configured)
+
+
+def agreed(states: Sequence[NonceState]) -> str | None:
+    """The nonce that two hosts tell alike, or the only one that answers; None: none, or no two agree."""
+    wanted = min(2, len({host_of_name(one.node) for one in states}))
+    for value in {one.value for one in states} - {None}:
+        if len({host_of_name(one.node) for one in states if one.value == value}) >= wanted:
+            return value
+    return None
 
 
 def _vouched(views: Sequence[View]) -> int:

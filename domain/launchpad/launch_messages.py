@@ -75,6 +75,13 @@ class Awaited(Message):
     for_s: int
 
 
+class Lent(Message):
+    """The durable nonce of a transaction. `makes`: the plan of this key has to land first, finally; without it the
+    transaction is on an ordinary blockhash."""
+
+    makes: str | None = None
+
+
 class Signed(Message):
     """Update `submit_signature`: the books hold the signed transaction under `key`."""
 

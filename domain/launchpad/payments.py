@@ -13,7 +13,7 @@ from domain.launchpad.signing import MEMO
 from domain.launchpad.solana import ChainTransaction
 
 SYSTEM_PROGRAM: Final = "11111111111111111111111111111111"
-_TRANSFER: Final = (2).to_bytes(4, "little")
+TRANSFER: Final = (2).to_bytes(4, "little")
 
 
 def paid(transaction: ChainTransaction, payer: str, recipient: str, memo: str) -> int:
@@ -28,6 +28,6 @@ def paid(transaction: ChainTransaction, payer: str, recipient: str, memo: str) -
     for step in transaction.instructions:
         data = base64.b64decode(step.data)
         parties = tuple(account.address for account in step.accounts[:2])
-        if step.program == SYSTEM_PROGRAM and data[:4] == _TRANSFER and len(data) == 12:
+        if step.program == SYSTEM_PROGRAM and data[:4] == TRANSFER and len(data) == 12:
             total += int.from_bytes(data[4:], "little") if parties == (payer, recipient) else 0
     return total

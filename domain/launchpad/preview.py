@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from domain.launchpad import promo
+from domain.launchpad.addresses import on_curve
 from domain.launchpad.curves import reserve, spot
 from domain.launchpad.graduation import Graduation, graduation
 from domain.launchpad.request import LaunchRequest
@@ -18,6 +19,8 @@ from domain.launchpad.transfer_fee import TransferFee
 from domain.shared.money import format_amount
 
 POINTS: Final = 11
+MANY: Final = 1_000
+"""So many wallets are hard to find."""
 
 
 class LaunchPrices(BaseModel):
@@ -103,7 +106,7 @@ def preview(request: LaunchRequest, prices: LaunchPrices, chain: ChainCosts, now
     """`request` has passed check_request."""
     curve, most, parts = request.curve, request.most, request.parts
     end = graduation(curve, most, parts.liquidity, TransferFee(request.transfer_fee_bps))
-    costs = _costs(request, prices, chain)
+    costs, least = _costs(request, prices, chain), _least_for(request, request.soft_cap_lamports)
     return Preview(
         costs=costs,
         shares=_shares(request, end),
@@ -112,9 +115,9 @@ def preview(request: LaunchRequest, prices: LaunchPrices, chain: ChainCosts, now
             for sold in (most * step // (POINTS - 1) for step in range(POINTS))
         ),
         most=most,
-        soft_cap_tokens=_least_for(request, request.soft_cap_lamports),
+        soft_cap_tokens=least,
         end=end,
-        warnings=tuple(_warnings(request, prices, costs, now)),
+        warnings=tuple(_warnings(request, prices, costs, least, now)),
     )
 
 
@@ -168,7 +171,9 @@ def _least_for(request: LaunchRequest, lamports: int) -> int:
     return low
 
 
-def _warnings(request: LaunchRequest, prices: LaunchPrices, costs: tuple[Cost, ...], now: datetime) -> list[Caution]:
+def _warnings(
+    request: LaunchRequest, prices: LaunchPrices, costs: tuple[Cost, ...], least: int, now: datetime
+) -> list[Caution]:
     soft, hard = request.soft_cap_lamports, request.hard_cap_lamports
     lasts = request.ends_at - max(request.starts_at, now)
     brings = reserve(request.curve, request.most)
@@ -184,6 +189,10 @@ def _warnings(request: LaunchRequest, prices: LaunchPrices, costs: tuple[Cost, .
         (request.starts_at > now + timedelta(days=30), "late_start", "the sale opens in more than 30 days"),
         (request.logo is None, "no_logo", "wallets show a token without a picture as unknown"),
         (not request.max_wallet, "no_wallet_limit", "one wallet may buy everything: max_wallet_tokens prevents it"),
+        (bool(request.max_wallet) and least > MANY * request.max_wallet, "wallet_limit_low",
+         f"the soft cap needs more than {MANY} wallets that buy all they may"),
+        (not on_curve(request.creator_wallet), "creator_signs_not", "no key belongs to the creator's address: a "
+         "multisig's vault can receive what vests there, anything else is lost"),
         (request.transfer_fee_bps > 0, "transfer_fee", "transfers cost, and some venues refuse such tokens"),
         (request.promo_tier_lamports is not None and request.promo_payment_signature is None, "promotion_unpaid",
          "pay first, then name the payment in promo_payment_signature"),

@@ -18,6 +18,7 @@ from domain.shared.errors import Rejected
 BPS: Final = 10_000
 SLIPPAGE_BPS: Final = 100
 """How far the price may move until the trade lands, when nobody says."""
+_UNCLAIMED: Final = "buyers do not hold so many; what was bought before the soft cap is sold after it was claimed"
 
 
 class Market(NamedTuple):
@@ -75,13 +76,13 @@ def buy_for(market: Market, lamports: int, slippage_bps: int = SLIPPAGE_BPS) -> 
 def sell(market: Market, tokens: int, slippage_bps: int = SLIPPAGE_BPS) -> Quote:
     """What sending `tokens` brings.
 
-    Raises: Rejected amount_too_small; sale_not_open when buyers do not hold so many.
+    Raises: Rejected amount_too_small; tokens_missing when buyers do not hold so many.
     """
     arrives = tokens - _fee(tokens, market.fee_bps)
     if arrives <= 0:
         raise Rejected("amount_too_small", "nothing would arrive")
     if arrives > market.returnable:
-        raise Rejected("sale_not_open", "more than buyers hold")
+        raise Rejected("tokens_missing", _UNCLAIMED)
     value = curves.revenue(market.curve, market.sold, arrives)
     tax = tax_of(value, market.tax_bps)
     total = value - tax
@@ -91,11 +92,11 @@ def sell(market: Market, tokens: int, slippage_bps: int = SLIPPAGE_BPS) -> Quote
 def sell_for(market: Market, lamports: int, slippage_bps: int = SLIPPAGE_BPS) -> Quote:
     """The fewest tokens that bring `lamports` after tax.
 
-    Raises: Rejected sale_not_open when all of them do not.
+    Raises: Rejected tokens_missing when all of them do not.
     """
     most = _sent_for(market.returnable, market.fee_bps)
     if most <= 0 or _brings(market, most) < lamports:
-        raise Rejected("sale_not_open", "all tokens that buyers hold do not bring so much")
+        raise Rejected("tokens_missing", f"all of them do not bring so much: {_UNCLAIMED}")
     low, high = 1, most
     while low < high:
         middle = (low + high) // 2

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.launchpad.addresses import check_address, check_signature
+from domain.launchpad.addresses import check_address, check_signature, on_curve
 from domain.launchpad.allocation import Allocation, Parts, check_allocation, parts_of
 from domain.launchpad.curves import HARD_CAP_MOST, U64, Curve, Shape, check, pool_tokens, reserve, sellable
 from domain.launchpad.transfer_fee import TransferFee, before_fee
@@ -30,6 +30,8 @@ SOL: Final = 10**SOL_DECIMALS
 PROMO_TIERS: Final = (SOL // 2, 5 * SOL, 50 * SOL)
 LONGEST_SALE: Final = timedelta(days=365)
 """From now to the end; the program allows a day more, so that a launch that takes a while still passes."""
+TIME_LEAST_S: Final = {"platform": 60, "creator": 2_100}
+"""From asking to the end, by who signs: a creator signs twice and may take a quarter of an hour each time."""
 
 CurveType = Literal["linear", "exponential", "logarithmic"]
 Signing = Literal["platform", "creator"]
@@ -102,6 +104,15 @@ class LaunchRequest(BaseModel):
         """Ids of the pictures it has, by what they are."""
         return {name: value for name in PICTURES if (value := getattr(self, name)) is not None}
 
+    def check_time_left(self, chain_s: int) -> None:
+        """`chain_s`: the chain's clock, just before the token is made; a sale that has ended can never be created.
+
+        Raises: Rejected launch_refused.
+        """
+        if int(self.ends_at.timestamp()) - chain_s < TIME_LEAST_S[self.signing]:
+            detail = "by the chain's clock the sale would be over before it is created"
+            raise Rejected("launch_refused", detail, pointer="/ends_at")
+
 
 def check_request(request: LaunchRequest, now: datetime) -> None:
     """Every rule about the request alone.
@@ -116,6 +127,8 @@ def check_request(request: LaunchRequest, now: datetime) -> None:
     _check_dates(request, now)
     _check_promotion(request)
     check_address(request.creator_wallet, "/creator_wallet")
+    signs = request.signing == "platform" or on_curve(request.creator_wallet)
+    _need(signs, "/creator_wallet", "no key belongs to this address: it cannot sign the launch")
 
 
 def check_pictures(request: LaunchRequest, own: Set[str]) -> None:
@@ -183,7 +196,9 @@ def _check_caps(request: LaunchRequest) -> None:
 
 
 def _check_dates(request: LaunchRequest, now: datetime) -> None:
-    _need(request.ends_at > now, "/ends_at", "the end must lie in the future")
+    least = TIME_LEAST_S[request.signing]
+    soon = f"a launch signed by the {request.signing} needs {least} seconds until the end"
+    _need(request.ends_at >= now + timedelta(seconds=least), "/ends_at", soon)
     _need(request.ends_at > request.starts_at, "/ends_at", "the end must lie after the start")
     _need(request.ends_at <= now + LONGEST_SALE, "/ends_at", f"at most {LONGEST_SALE.days} days from now")
 

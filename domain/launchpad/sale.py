@@ -164,9 +164,8 @@ class Emitted(Value):
 
 
 class Told(NamedTuple):
-    """What a transaction's logs say of our program. `events`: each with its place among all that was told, read or
-    not; `unknown`: base64 nobody here can read; `cut`: the node cut the logs off, so events may be missing."""
+    """What our program told in a transaction. `events`: each with its place among all that was told, read or not;
+    `unknown`: base64 nobody here can read."""
 
     events: tuple[tuple[int, Emitted], ...]
     unknown: tuple[str, ...]
-    cut: bool

@@ -26,6 +26,7 @@ class Phase(StrEnum):
 
 
 STEPS: Final = ("selling", "settling")
+CANCELLED: Final = "cancelled"
 ENDED: Final = frozenset({"graduated", "refunded", "cancelled"})
 """Statuses of a sale that nothing follows."""
 _RANK: Final = {"upcoming": 0, "active": 1, "refunding": 2, "graduated": 3, "refunded": 3, "cancelled": 3}
@@ -59,6 +60,12 @@ def status(found: Phase, held: int) -> str:
     if found is Phase.REFUNDING and not held:
         return "refunded"
     return found.value
+
+
+def shown(status: str) -> str:
+    """The status as clients are told it: a sale that was cancelled owes nobody anything, as one that was refunded; a
+    flag of its own says which it was."""
+    return "refunded" if status == CANCELLED else status
 
 
 def goes_on(before: str, now: str) -> bool:

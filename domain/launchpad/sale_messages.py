@@ -103,7 +103,8 @@ class TradeEnded(Value):
 
 
 class Followed(NamedTuple):
-    """A sale as the feed follows it."""
+    """A sale as the feed follows it. `quiet`: it has ended, nobody waits for anything in it but its team, and
+    we have sent nothing for it lately."""
 
     id: str
     project_id: str
@@ -113,14 +114,13 @@ class Followed(NamedTuple):
     cursor_slot: int
     status: str
     operation_id: str | None
+    quiet: bool = False
 
 
 class ToldTransaction(NamedTuple):
-    """A finalized transaction that concerns a sale. `events`: of all it told, with their place in it; `cut`: there may
-    have been more."""
+    """A finalized transaction that concerns a sale. `events`: of all it told, with their place in it."""
 
     signature: str
     slot: int
     block_time: int | None
     events: tuple[tuple[int, Emitted], ...] = ()
-    cut: bool = False

@@ -11,6 +11,7 @@ import hashlib
 from typing import Final
 
 from domain.launchpad.deployment import SUBJECT, keeps_control
+from domain.launchpad.nonces import NONCE, is_ours
 from domain.launchpad.transactions import Instruction, Plan
 from domain.shared import base58
 from domain.shared.errors import Broken
@@ -25,7 +26,9 @@ MEMO: Final = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
 METAPLEX: Final = "metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s"
 """Metadata of classic tokens: launches alone."""
 LAUNCH: Final = "launch"
-KINDS: Final = frozenset({LAUNCH, SUBJECT, "sale", "sale_refund"})
+PROMO_REFUND: Final = "promo_refund"
+"""One transfer: to whom and how much, only the books say (promo_refunds.py)."""
+KINDS: Final = frozenset({LAUNCH, SUBJECT, NONCE, PROMO_REFUND, "sale", "sale_refund"})
 """Of plans that the platform signs. A trade in a sale is signed by its wallet alone."""
 
 _TRANSFER, _ALLOCATE_WITH_SEED = 2, 9
@@ -60,8 +63,14 @@ def check_programs(plan: Plan, own: frozenset[str], *, wallet: str, treasury: st
     """
     if plan.subject_kind not in KINDS:
         raise Broken("transaction_not_landing", f"{plan.key} is a {plan.subject_kind}: not to be signed")
+    if plan.subject_kind == NONCE:
+        if not is_ours(plan, wallet):
+            detail = f"{plan.key} does more than make or use up its nonce: not to be signed"
+            raise Broken("transaction_not_landing", detail)
+        return
     allowed = {LOADER, SYSTEM} if plan.subject_kind == SUBJECT else {SYSTEM, MEMO, ASSOCIATED, *TOKENS, *own}
     allowed |= {METAPLEX} if plan.subject_kind == LAUNCH else set()
+    allowed = {SYSTEM} if plan.subject_kind == PROMO_REFUND else allowed
     foreign = sorted({step.program for step in plan.instructions} - allowed)
     if foreign:
         raise Broken("transaction_not_landing", f"{plan.key} calls {', '.join(foreign)}: not to be signed")
@@ -81,6 +90,8 @@ def _known(step: Instruction, plan: Plan, seeded: frozenset[str], *, wallet: str
         if _seeded(step, plan):
             return True
         pays = _number(data) == _TRANSFER
+        if plan.subject_kind == PROMO_REFUND:
+            return pays and len(plan.instructions) == 1 and first == wallet
         to_ours = plan.subject_kind in (LAUNCH, SUBJECT) and _account(step, 1) in {*seeded, treasury}
         return pays and (first != wallet or to_ours)
     if step.program == ASSOCIATED:

@@ -71,6 +71,14 @@ class Epoch(Value):
     height: int
 
 
+class NonceState(Value):
+    """What one node says that a durable nonce is, finally. `value` None: there is none."""
+
+    node: str
+    slot: int
+    value: str | None
+
+
 class Simulated(Value):
     """A transaction tried out, as it would run now. `lost_lamports`: what the watched wallet has less after it."""
 
@@ -89,20 +97,30 @@ class SignatureRow(Value):
     block_time: int | None = None
 
 
+class InnerCall(Value):
+    """An instruction that a program called. `step`: under which of the message's; `height`: 2 for what that one called,
+    3 for what this one calls."""
+
+    step: int
+    height: int
+    program: str
+    data: bytes
+
+
 class ChainTransaction(Value):
     """A transaction that landed. `accounts`: all it names, in the order of the balances; `instructions`: of the
-    message, without those that programs called."""
+    message; `inner`: those that programs called, as they ran."""
 
     signature: str
     slot: int
     block_time: int | None = None
     err: Any = None
     fee_lamports: int
-    logs: tuple[str, ...]
     accounts: tuple[str, ...]
     pre_lamports: tuple[int, ...]
     post_lamports: tuple[int, ...]
     instructions: tuple[Instruction, ...]
+    inner: tuple[InnerCall, ...]
 
     def lost_lamports(self, wallet: str) -> int:
         """What the wallet had less after it; negative when it had more."""

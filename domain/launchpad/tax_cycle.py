@@ -91,8 +91,9 @@ def pays_out(state: SaleState, least: int) -> bool:
     return state.latched and due >= least_of(state, least)
 
 
-def settles(position: PositionState) -> bool:
-    return sum(position.earned) >= SETTLE_LEAST
+def settles(state: SaleState, position: PositionState) -> bool:
+    """After graduation nothing more is earned, and what is left keeps the position from being closed."""
+    return sum(position.earned) >= least_of(state, SETTLE_LEAST)
 
 
 def harvests(state: SaleState, found: Withheld, least: int) -> bool:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from domain.launchpad.quotes import Market
 from domain.launchpad.sale import PositionState, ReferralState, SaleState
-from domain.launchpad.sale_life import Phase, phase
+from domain.launchpad.sale_life import Phase, phase, shown, status
 from domain.shared.errors import Rejected
+from domain.shared.money import format_amount
 
 _MOVED: Final = frozenset({"too_dear", "too_cheap"})
 _CLOSED: Final = frozenset(
@@ -30,7 +31,8 @@ def check_open(sale: SaleState, now: int, *, selling: bool) -> None:
     """Raises: Rejected sale_not_open."""
     found = phase(sale, now)
     if found is not Phase.ACTIVE:
-        raise Rejected("sale_not_open", f"the sale is {found}")
+        word = found if found is Phase.GRADUATING else shown(status(found, sale.held))
+        raise Rejected("sale_not_open", f"the sale is {word}")
     if selling and not sale.latched:
         raise Rejected("sale_not_open", "there are no sales before the soft cap is reached")
 
@@ -39,7 +41,24 @@ def check_wallet(sale: SaleState, position: PositionState | None, tokens: int) -
     """Raises: Rejected sale_not_open, beyond what one wallet may buy."""
     bought = position.bought if position is not None else 0
     if sale.terms.max_wallet and bought + tokens > sale.terms.max_wallet:
-        raise Rejected("sale_not_open", f"one wallet may buy {sale.terms.max_wallet} base units, it has {bought}")
+        most, has = _whole(sale, sale.terms.max_wallet), _whole(sale, bought)
+        raise Rejected("sale_not_open", f"one wallet may buy {most} tokens, it has bought {has}")
+
+
+def check_tokens(sale: SaleState, position: PositionState | None, has: int, tokens: int) -> None:
+    """What a wallet sells lies in its token account. `has`: base units there.
+
+    Raises: Rejected tokens_missing.
+    """
+    if tokens <= has:
+        return
+    waiting = position.tokens if position is not None else 0
+    claim = f"; {_whole(sale, waiting)} wait in the sale: claim them first" if waiting else ""
+    raise Rejected("tokens_missing", f"the wallet holds {_whole(sale, has)} tokens{claim}")
+
+
+def _whole(sale: SaleState, units: int) -> str:
+    return format_amount(units, sale.terms.decimals)
 
 
 def check_claim(sale: SaleState, position: PositionState | None) -> None:
@@ -73,10 +92,12 @@ def needs_registration(
     return True
 
 
-def refusal(code: str | None, err: Any) -> Rejected:
+def refusal(act: str, code: str | None, err: Any) -> Rejected:
     """What a simulation that failed means. `code`: the error's name in the IDL, where it is the program's."""
     if code in _MOVED:
         return Rejected("sale_slippage", f"the chain would refuse it now: {code}")
+    if act == "refund" and code == "wrong_owner":  # sent by somebody since the position was read, which is closed now
+        return Rejected("sale_not_open", "this wallet has its money back already")
     if code in _CLOSED:
         return Rejected("sale_not_open", f"the chain would refuse it now: {code}")
     return Rejected("transaction_failed", f"the chain would refuse it now: {code or err}")

@@ -49,11 +49,13 @@ class Plan(Value):
 
 
 class Outcome(StrEnum):
-    """What became of a plan. EXPIRED: proven that the attempt can never land; another may be signed."""
+    """What became of a plan. EXPIRED: proven that the attempt can never land; another may be signed. STUCK: it does not
+    land and does not expire by itself, as it is on a durable nonce."""
 
     LANDED = "landed"
     FAILED = "failed"
     EXPIRED = "expired"
+    STUCK = "stuck"
 
 
 class Landing(Value):
@@ -75,10 +77,11 @@ class Landing(Value):
 
 class Draft(Value):
     """A message ready to be signed, and what it was priced with. `simulated_err`: why it would fail if sent now.
-    `height`, `finalized_height`: of the chain when it was made."""
+    `height`, `finalized_height`: of the chain when it was made. `nonce_id`: the durable nonce that is its blockhash."""
 
     message: bytes
     blockhash: str
+    nonce_id: str | None = None
     last_valid_height: int
     height: int
     finalized_height: int
@@ -100,7 +103,8 @@ class SignedWire(Value):
 
 
 class Attempt(Value):
-    """One message of a plan. `raw`: with the signatures it has so far; `signature`: set once it has all of them."""
+    """One message of a plan. `raw`: with the signatures it has so far; `signature`: set once it has all of them.
+    `nonce_id`: the durable nonce that `blockhash` is of."""
 
     number: int
     status: str
@@ -108,6 +112,7 @@ class Attempt(Value):
     raw: bytes | None = None
     signature: str | None = None
     blockhash: str
+    nonce_id: str | None = None
     last_valid_height: int
     compute_limit: int
     compute_price_micro_lamports: int
@@ -157,6 +162,8 @@ class LookedAfter(Value):
 
 
 class LandingRecorded(Value):
-    """`again`: the plan is the platform's alone, so the next attempt may be signed."""
+    """`again`: the plan is the platform's alone, so the next attempt may be signed. `void`: land the plan of this key,
+    finally; then what was stuck has expired, or landed."""
 
     again: bool = False
+    void: str | None = None

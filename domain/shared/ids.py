@@ -115,6 +115,11 @@ def curve_sale(project_id: str) -> str:
     return f"curve:{project_id}"
 
 
+def promo_refund(promo_id: str) -> str:
+    """Also the key of the one transfer that pays it back."""
+    return f"promo-refund:{promo_id}"
+
+
 def sale_trade(transaction_id: str) -> str:
     """A transaction that a wallet signed, on its way to the chain."""
     return f"sale-trade:{transaction_id}"

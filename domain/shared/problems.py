@@ -23,6 +23,7 @@ PROBLEMS: dict[str, Problem] = {
         "This route needs an Idempotency-Key header.",
         "Send a key of 1 to 255 visible ASCII characters, unique per intent.",
     ),
+    "asset_unreadable": Problem(400, "Not a PNG, GIF or JPEG we can read.", "Send another picture."),
     "invalid_cursor": Problem(400, "The cursor was not issued by this list.", "Start again without a cursor."),
     "invalid_address": Problem(
         400,
@@ -56,17 +57,23 @@ PROBLEMS: dict[str, Problem] = {
     "idempotency_key_reused": Problem(422, "The same key came with another body.", "Use a new key for a new intent."),
     "rate_limited": Problem(429, "Too many requests.", "Wait Retry-After seconds."),
     # valid, but refused by state, balance or limit
-    "asset_unreadable": Problem(409, "Not a PNG, GIF or JPEG we can read.", "Send another picture."),
     "asset_limit": Problem(409, "The account has as many pictures as it may have.", "Use one of them again."),
     "asset_too_large": Problem(413, "A picture may have 5 MB.", "Send a smaller one."),
     "launch_refused": Problem(409, "The launch cannot be made as asked.", "`detail` names the rule."),
-    "launch_not_cancellable": Problem(409, "The mint exists: it cannot be undone.", "Retry goes forward."),
+    "launch_not_cancellable": Problem(
+        409,
+        "The launch cannot be cancelled any more.",
+        "It has ended, or its mint is signed: then it only goes forward.",
+    ),
     "launch_not_parked": Problem(409, "The launch does not wait for anybody.", "Look at its status."),
     "signature_not_awaited": Problem(409, "No signature is awaited here.", "Ask for the transaction first."),
     "transaction_altered": Problem(409, "Not the transaction that was issued.", "Sign the issued bytes unchanged."),
     "transaction_expired": Problem(409, "The transaction can no longer land.", "Ask for a new one."),
     "transaction_failed": Problem(409, "The chain refused the transaction.", "`detail` carries the chain's reason."),
     "sale_not_open": Problem(409, "The sale takes no such act now.", "See its status."),
+    "tokens_missing": Problem(
+        409, "These tokens are not there to be sold.", "Claim what was bought before the soft cap, or sell less."
+    ),
     "sale_slippage": Problem(409, "The price moved beyond the limit.", "Ask for a new quote."),
     "payment_not_found": Problem(409, "No such payment on the chain.", "Pay first; then give the signature."),
     "payment_used": Problem(409, "This payment was used already.", "A payment pays once."),
@@ -171,7 +178,11 @@ PROBLEMS: dict[str, Problem] = {
         503, "The Polygon node does not answer.", "Polls go on without its hints; runbook websocket_down."
     ),
     "solana_unavailable": Problem(503, "No Solana node answers.", "Nothing is lost; runbook solana_unavailable."),
+    "solana_day_limit": Problem(
+        503, "The platform's Solana wallet has spent what it may in 24 hours.", "It goes on by itself; see the runbook."
+    ),
     "pinning_unavailable": Problem(503, "The pinning node does not answer.", "Tried again; runbook launch_parked."),
+    "mirror_unavailable": Problem(503, "Arweave's bundler or gateway does not answer.", "Runbook mirror_behind."),
     "launchpad_off": Problem(503, "This installation has no launchpad.", "SOLANA_RPC_URL is not set."),
     "quarantined": Problem(
         503, "An upstream sent a shape we do not know; it is kept in quarantine.", "Runbook quarantine."
@@ -183,6 +194,8 @@ PROBLEMS: dict[str, Problem] = {
     "transaction_not_landing": Problem(500, "A transaction does not land.", "Runbook transaction_not_landing."),
     "graduation_stuck": Problem(500, "A sale cannot graduate.", "Runbook graduation_stuck."),
     "refund_stuck": Problem(500, "A buyer's refund does not land.", "Runbook refund_stuck."),
+    "promo_refund_stuck": Problem(500, "A promotion's payment cannot be paid back.", "Runbook promo_refund_stuck."),
+    "vesting_stuck": Problem(500, "What vested cannot be paid to a team.", "Runbook vesting_stuck."),
     "payer_float_low": Problem(500, "The platform's wallet runs out of SOL.", "Runbook payer_float_low."),
     "deployment_stuck": Problem(500, "A program cannot be published.", "Runbook deployment_stuck."),
     "chain_differs": Problem(500, "The books and Solana differ.", "Runbook chain_differs."),

@@ -75,6 +75,7 @@ PROCESSES: Final[dict[str, Process]] = {
     "token_launch": Process("TokenLaunch", LAUNCHPAD, "launchpad", again=True, notice_s=2),
     "curve_sale": Process("CurveSale", LAUNCHPAD, "launchpad", again=True),
     "sale_trade": Process("SaleTrade", LAUNCHPAD, "launchpad", again=True),
+    "promo_refund": Process("PromoRefund", LAUNCHPAD, "launchpad", again=True),
     "program_deployment": Process("ProgramDeployment", LAUNCHPAD, "launchpad", again=True),
     "webhook_delivery": Process("WebhookDelivery", OPERATIONS, "operations", again=True),
     "backup": Process("Backup", OPERATIONS, "operations"),

@@ -1,4 +1,4 @@
-"""`EvmNode`: the chain gateway. Its methods are the contract of gateways/protocols.py, to be read there."""
+"""`EvmNode`: the chain gateway. Its methods are the contract of gateways/evm/protocols.py, to be read there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gateways.evm.envelopes import Call, NodeError
 from gateways.evm.fallback import FallbackRpc, Quarantine
 from gateways.evm.fresh import FreshReads
 from gateways.evm.logs import TransferFinder
+from gateways.evm.protocols import Receipt
 from gateways.evm.refusals import is_execution_failure
 from gateways.evm.rpc import JsonRpc, RpcClient
 from gateways.evm.shapes import Block, MinedTransaction, data, parse, quantity
@@ -23,7 +24,7 @@ from gateways.evm.tokens import (
 )
 from gateways.evm.wakeups import WakeUps
 from gateways.evm.wallets import Wallets
-from gateways.protocols import Quarantined, Receipt
+from gateways.protocols import Quarantined
 
 
 class EvmNode(Wallets):

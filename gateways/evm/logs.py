@@ -10,11 +10,12 @@ from domain.exchange.messages import TransferLog
 from domain.shared.errors import Unavailable
 from gateways.evm.envelopes import Call, NodeError
 from gateways.evm.fallback import Quarantine
+from gateways.evm.protocols import RangeTooLarge
 from gateways.evm.refusals import is_range_too_large
 from gateways.evm.rpc import RpcClient
 from gateways.evm.shapes import Block, Log, MinedTransaction, parse
 from gateways.evm.tokens import TRANSFER_TOPIC, is_transfer, oddity, padded, read_transfer
-from gateways.protocols import Quarantined, RangeTooLarge
+from gateways.protocols import Quarantined
 
 ADDRESSES_PER_CALL: Final = 1_000
 """geth's own limit for values of one topic; about 70 KB of JSON."""

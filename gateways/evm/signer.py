@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from domain.shared.errors import Broken
 from gateways.evm.addresses import INDEX_MAX, public_key_address
-from gateways.protocols import SignedTransaction, UnsignedTransaction
+from gateways.evm.protocols import SignedTransaction, UnsignedTransaction
 
 sys.setrecursionlimit(min(sys.getrecursionlimit(), 1_000))
 # eth_account imports py_ecc, which sets 100,000: from then on deep recursion anywhere is a segmentation fault instead

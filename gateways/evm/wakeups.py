@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable
@@ -28,21 +29,22 @@ class WakeUps:
     """Ticks. Several heads between two reads are one tick; a socket that is dead, silent or refused costs nothing but
     promptness, because the timer ticks anyway.
 
-    Args:  ws_url  empty: timer only.   poll_s  longest time between two ticks.
+    Args:  ws_urls  one is subscribed at a time, the next when it is lost; none, or empty: timer only.
+           poll_s  longest time between two ticks.
            silence_s  a socket without any frame for so long is replaced: the far side may be gone without a FIN.
            subscription  the request that is sent first; its answer and every frame after it is a tick.
     """
 
     def __init__(
         self,
-        ws_url: str,
-        *,
+        *ws_urls: str,
         poll_s: float,
         silence_s: float = 10.0,
         subscription: str = NEW_HEADS,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._url, self._poll_s, self._silence_s, self._uniform = ws_url, poll_s, silence_s, uniform
+        self._urls = [url for url in ws_urls if url]
+        self._poll_s, self._silence_s, self._uniform = poll_s, silence_s, uniform
         self._subscription = subscription
         self.connections = 0
         """Sockets opened so far, for metrics and tests."""
@@ -50,7 +52,7 @@ class WakeUps:
     async def ticks(self) -> AsyncIterator[None]:
         """Endless. Closing the iterator closes the socket."""
         news = asyncio.Event()
-        listener = asyncio.create_task(self._listen(news)) if self._url else None
+        listener = asyncio.create_task(self._listen(news)) if self._urls else None
         try:
             while True:
                 with contextlib.suppress(TimeoutError):  # the timer's tick
@@ -66,9 +68,9 @@ class WakeUps:
     async def _listen(self, news: asyncio.Event) -> None:
         """Keep one subscription alive for ever; back-off doubles to 10 s and starts again after a frame."""
         failures = 0
-        while True:
+        for url in itertools.cycle(self._urls):
             try:
-                async for _ in self._heads():
+                async for _ in self._heads(url):
                     failures = 0
                     news.set()
             except (OSError, TimeoutError, WebSocketException, Unavailable) as failure:
@@ -77,9 +79,9 @@ class WakeUps:
             pause = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** min(failures, 10))
             await asyncio.sleep(self._uniform(pause / 2, pause))
 
-    async def _heads(self) -> AsyncIterator[None]:
+    async def _heads(self, url: str) -> AsyncIterator[None]:
         """Subscribe and yield per frame, the first being the subscription itself: heads may have been missed."""
-        async with connect(self._url, open_timeout=5, close_timeout=1, max_size=_FRAME_MAX, proxy=None) as socket:
+        async with connect(url, open_timeout=5, close_timeout=1, max_size=_FRAME_MAX, proxy=None) as socket:
             self.connections += 1
             await socket.send(self._subscription)
             check_subscribed(await self._frame(socket))

@@ -26,7 +26,7 @@ class _Known(Shape):
 
 
 class Wallets:
-    """The half of EvmChain that concerns our own wallets. Contract: gateways/protocols.py."""
+    """The half of EvmChain that concerns our own wallets. Contract: gateways/evm/protocols.py."""
 
     def __init__(self, rpc: RpcClient) -> None:
         self._rpc = rpc

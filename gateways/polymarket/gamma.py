@@ -19,6 +19,7 @@ BATCH: Final = 10
 SEARCHED: Final = 20
 T = TypeVar("T")
 
+SITE: Final = "polymarket.com"
 _WALLET: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _HANDLE: Final = re.compile(r"[^\s/?#]{1,100}\Z")
 
@@ -119,9 +120,10 @@ def named(who: str) -> tuple[str, str]:
     """
     text = who.strip()
     if "/" in text:
-        path = urlsplit(text if "//" in text else f"//{text}").path
-        parts = [part for part in path.split("/") if part]
-        text = unquote(parts[-1]) if parts else ""
+        page = urlsplit(text if "//" in text else f"//{text}")
+        parts = [part for part in page.path.split("/") if part]
+        ours = f".{page.hostname or ''}".endswith(f".{SITE}")
+        text = unquote(parts[-1]) if parts and ours else ""
     address = _WALLET.match(text)
     if address and (address.end() == len(text) or text[address.end()] == "-"):  # default names are <wallet>-<time>
         return address.group().lower(), ""

@@ -1,4 +1,5 @@
-"""Drafts: a plan's message on a fresh blockhash, tried out, its compute limit as measured, its price as others pay."""
+"""Drafts: a plan's message on a fresh blockhash or a durable nonce, tried out, its compute limit as measured, its price
+as others pay."""
 
 from __future__ import annotations
 
@@ -6,10 +7,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from domain.launchpad.solana import Simulated
+from domain.launchpad import nonces
+from domain.launchpad.judging import agreed
+from domain.launchpad.solana import Blockhash, Simulated
 from domain.launchpad.transactions import Draft, Plan, SignedWire
+from domain.shared.errors import Broken, Unavailable
 from gateways.protocols import SolanaNodes
 from gateways.solana import messages
+from gateways.solana.rpc import CODE
 
 _PERCENTILE: Final = 75
 _SPARE_UNITS: Final = 1_000
@@ -18,27 +23,30 @@ _MILLION: Final = 1_000_000
 
 
 class Drafting:
-    """`platform`: whose loss is measured. `price_most`: millionths of a lamport per compute unit. Contract:
-    gateways/protocols.py SolanaReads."""
+    """`platform`: whose loss is measured, and whose the nonces are. `price_most`: millionths of a lamport per
+    compute unit. Contract: gateways/protocols.py SolanaReads."""
 
     def __init__(self, nodes: SolanaNodes, *, platform: str, price_most: int) -> None:
         self.nodes = nodes
         self.platform = platform
         self.price_most = price_most
 
-    async def draft(self, plan: Plan, *, price_least: int = 0) -> Draft:
+    async def draft(self, plan: Plan, *, price_least: int = 0, nonce_id: str | None = None) -> Draft:
         written = sorted({m.address for step in plan.instructions for m in step.accounts if m.writable} | {plan.payer})
         recent, finalized, paid = await asyncio.gather(
-            self.nodes.blockhash(), self.nodes.epochs(), self.nodes.recent_fees(written)
+            self._recent(nonce_id), self.nodes.epochs(), self.nodes.recent_fees(written)
         )
         price = min(self.price_most, max(_percentile(paid), price_least))
-        tried = messages.compiled(plan, recent.blockhash, limit=messages.COMPUTE_MOST, price=0)
+        tried = self.message(plan, recent.blockhash, limit=messages.COMPUTE_MOST, price=0, nonce_id=nonce_id)
         simulated = await self.try_out(tried)
+        if nonce_id is not None and simulated.err == "BlockhashNotFound":
+            raise Unavailable(CODE, f"the nonce of {plan.key} has just been used up, or a node is behind")
         limit = _limit(plan, simulated)
         extra = -(-limit * price // _MILLION)
         return Draft(
-            message=messages.compiled(plan, recent.blockhash, limit=limit, price=price),
+            message=self.message(plan, recent.blockhash, limit=limit, price=price, nonce_id=nonce_id),
             blockhash=recent.blockhash,
+            nonce_id=nonce_id,
             last_valid_height=recent.last_valid_height,
             height=recent.height,
             finalized_height=min(epoch.height for epoch in finalized),
@@ -50,8 +58,22 @@ class Drafting:
             logs=simulated.logs,
         )
 
-    def message(self, plan: Plan, blockhash: str, *, limit: int, price: int) -> bytes:
-        return messages.compiled(plan, blockhash, limit=limit, price=price)
+    async def _recent(self, nonce_id: str | None) -> Blockhash:
+        """What the message names as its blockhash, and how long that serves."""
+        if nonce_id is None:
+            return await self.nodes.blockhash()
+        address = nonces.address_of(self.platform, nonce_id)
+        states, height = await asyncio.gather(self.nodes.nonces(address), self.nodes.height(commitment="confirmed"))
+        value = agreed(states)
+        if value is None:
+            raise Unavailable(CODE, f"the nodes do not agree on the nonce {address}")
+        return Blockhash(blockhash=value, last_valid_height=nonces.NO_HEIGHT, height=height)
+
+    def message(self, plan: Plan, blockhash: str, *, limit: int, price: int, nonce_id: str | None = None) -> bytes:
+        if nonce_id is not None and self.platform not in plan.signers():
+            raise Broken("internal_error", f"{plan.key} is not co-signed: a nonce of ours would need that")
+        advance = nonces.advance(self.platform, nonce_id) if nonce_id is not None else None
+        return messages.compiled(plan, blockhash, limit=limit, price=price, advance=advance)
 
     async def try_out(self, message: bytes) -> Simulated:
         return await self.nodes.simulate(messages.unsigned(message), watched=self.platform)

@@ -33,10 +33,14 @@ def built(step: Instruction) -> Built:
     return Built(Pubkey.from_string(step.program), base64.b64decode(step.data), metas)
 
 
-def compiled(plan: Plan, blockhash: str, *, limit: int, price: int) -> bytes:
-    """The message of a plan with its compute budget first. Raises: Broken internal_error when it is too large."""
+def compiled(plan: Plan, blockhash: str, *, limit: int, price: int, advance: Instruction | None = None) -> bytes:
+    """The message of a plan with its compute budget first. Raises: Broken internal_error when it is too large.
+
+    Args:  advance  uses up the durable nonce that the blockhash is: the chain wants it before everything else.
+    """
+    first = [built(advance)] if advance is not None else []
     budget = [set_compute_unit_limit(limit), set_compute_unit_price(price)]
-    steps = [*budget, *(built(step) for step in plan.instructions)]
+    steps = [*first, *budget, *(built(step) for step in plan.instructions)]
     message = MessageV0.try_compile(Pubkey.from_string(plan.payer), steps, [], Hash.from_string(blockhash))
     size = len(unsigned(to_bytes_versioned(message)))
     if size > _RAW_MOST:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from domain.launchpad.judging import host_of_name
+from domain.launchpad.nonces import value_in
 from domain.launchpad.solana import (
     Account,
     AccountFilter,
@@ -16,6 +17,7 @@ from domain.launchpad.solana import (
     ChainTransaction,
     Clock,
     Commitment,
+    NonceState,
     SignatureRow,
 )
 from domain.shared.errors import Unavailable
@@ -40,6 +42,7 @@ BLOCKHASH_LIFE: Final = 150
 CLOCK: Final = "SysvarC1ock11111111111111111111111111111111"
 
 _ANSWERED: Final = TypeAdapter(Answered)
+_ACCOUNT: Final[TypeAdapter[AccountShape | None]] = TypeAdapter(AccountShape | None)
 _ACCOUNTS: Final = TypeAdapter(list[AccountShape | None])
 _PROGRAM_ACCOUNTS: Final = TypeAdapter(list[ProgramAccountShape])
 _NUMBER: Final = TypeAdapter(Unsigned)
@@ -47,7 +50,7 @@ _BLOCKHASH: Final = TypeAdapter(BlockhashShape)
 _FEES: Final = TypeAdapter(list[FeeShape])
 _SIGNATURES: Final = TypeAdapter(list[SignatureShape])
 _TRANSACTION: Final = TypeAdapter(TransactionShape)
-_LOOSE: Final[dict[str, Any]] = {"logs": (), "block_time": None}
+_LOOSE: Final[dict[str, Any]] = {"block_time": None}
 
 
 class Reading(Failover):
@@ -83,6 +86,16 @@ class Reading(Failover):
         for other in await self.every(call, read=read):
             found = [mine if mine is not None else theirs for mine, theirs in zip(found, other, strict=True)]
         return found
+
+    async def nonces(self, address: str) -> list[NonceState]:
+        def read(source: str, answers: list[Any]) -> NonceState:
+            answered = parse(_ANSWERED, answers[0], source, "nonce")
+            shape = parse(_ACCOUNT, answered.value, source, "nonce")
+            value = None if shape is None else value_in(shape.owner, shape.data)
+            return NonceState(node=source, slot=answered.context.slot, value=value)
+
+        options = {"commitment": "finalized", "encoding": "base64"}
+        return await self.every(Call("getAccountInfo", (address, options)), read=read)
 
     async def program_accounts(
         self, program: str, *, filters: Sequence[AccountFilter] = (), commitment: Commitment = "confirmed"
@@ -190,7 +203,7 @@ def _account(address: str, shape: AccountShape, slot: int) -> Account:
 
 
 def _agreed(told: Sequence[tuple[str, ChainTransaction | None]]) -> ChainTransaction | None:
-    """What two hosts tell alike, or the only one that answers. Logs, which nodes cut off, are not compared."""
+    """What two hosts tell alike, or the only one that answers. Times, which nodes may lack, are not compared."""
     known = [(host_of_name(source), one.model_copy(update=_LOOSE), one) for source, one in told if one is not None]
     wanted = min(2, len({host_of_name(source) for source, _ in told}))
     for _, facts, one in known:
@@ -205,7 +218,7 @@ def _transaction(signature: str, raw: Any, source: str) -> ChainTransaction:
     if shape.transaction.signatures[:1] != [signature] or len(accounts) != len(meta.preBalances):
         raise Quarantined(source, "transaction", f"is not {signature}, or has not a balance for each account", raw)
     try:
-        instructions = shape.instructions()
+        instructions, inner = shape.instructions(), shape.inner()
     except (IndexError, ValueError) as failure:
         raise Quarantined(source, "transaction", f"an instruction cannot be read: {failure}", raw) from failure
     return ChainTransaction(
@@ -214,9 +227,9 @@ def _transaction(signature: str, raw: Any, source: str) -> ChainTransaction:
         block_time=shape.blockTime,
         err=meta.err,
         fee_lamports=meta.fee,
-        logs=tuple(meta.logMessages or ()),
         accounts=tuple(accounts),
         pre_lamports=tuple(meta.preBalances),
         post_lamports=tuple(meta.postBalances),
         instructions=instructions,
+        inner=inner,
     )

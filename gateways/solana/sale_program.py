@@ -182,6 +182,7 @@ class SaleProgram:
         return {**found, "splTokenProgram": SPL_TOKEN}
 
     def _call(self, name: str, named: dict[str, str], **arguments: Any) -> Instruction:
+        named = {**named, "program": self.program}
         metas = (
             Meta(address=named[account], signer=signs, writable=changes)
             for account, signs, changes in self._known.accounts[name]

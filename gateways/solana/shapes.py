@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from domain.launchpad.solana import InnerCall
 from domain.launchpad.transactions import Instruction, Meta
 from domain.shared import base58
 from gateways.protocols import Quarantined
@@ -105,19 +106,34 @@ class LoadedShape(Shape):
     readonly: list[Address] = []
 
 
-class MetaShape(Shape):
-    err: Any
-    fee: Unsigned
-    preBalances: list[Unsigned]
-    postBalances: list[Unsigned]
-    logMessages: list[str] | None
-    loadedAddresses: LoadedShape = LoadedShape()
-
-
 class StepShape(Shape):
     programIdIndex: Annotated[int, Field(ge=0, lt=256)]
     accounts: list[Annotated[int, Field(ge=0, lt=256)]]
     data: str
+
+
+class InnerStepShape(StepShape):
+    """`stackHeight` is null of transactions older than it, of which none is ours."""
+
+    stackHeight: Annotated[int, Field(ge=2, lt=256)]
+
+
+class InnerShape(Shape):
+    """What one instruction of the message made programs call, in order."""
+
+    index: Annotated[int, Field(ge=0, lt=256)]
+    instructions: list[InnerStepShape]
+
+
+class MetaShape(Shape):
+    """`innerInstructions` is null where a node keeps none: of no use to us."""
+
+    err: Any
+    fee: Unsigned
+    preBalances: list[Unsigned]
+    postBalances: list[Unsigned]
+    innerInstructions: list[InnerShape]
+    loadedAddresses: LoadedShape = LoadedShape()
 
 
 class HeaderShape(Shape):
@@ -161,6 +177,20 @@ class TransactionShape(Shape):
             )
             for step in self.transaction.message.instructions
         )
+
+    def inner(self) -> tuple[InnerCall, ...]:
+        """What programs called, as it ran. Raises: IndexError, ValueError when a call has no caller."""
+        names, found, step = self.names(), list[InnerCall](), -1
+        for group in self.meta.innerInstructions:
+            if not step < group.index < len(self.transaction.message.instructions):
+                raise ValueError("a call under an instruction that is not there, or not in order")
+            step, height = group.index, 1
+            for one in group.instructions:
+                if one.stackHeight > height + 1:
+                    raise ValueError("a call without a caller")
+                height, program, data = one.stackHeight, names[one.programIdIndex], base58.decode(one.data)
+                found.append(InnerCall(step=step, height=height, program=program, data=data))
+        return tuple(found)
 
     def _meta(self, names: list[str], index: int) -> Meta:
         header, own = self.transaction.message.header, len(self.transaction.message.accountKeys)

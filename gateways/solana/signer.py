@@ -6,16 +6,14 @@ bytes of a message with ed25519.
 
 from __future__ import annotations
 
-import json
 from typing import NoReturn
 
 from pydantic import SecretStr
-from solders.keypair import Keypair
 from solders.message import from_bytes_versioned
 
-from domain.shared import base58
 from domain.shared.errors import Broken
 from gateways.solana import messages
+from gateways.solana.keypairs import read_keypair
 
 
 class LocalSolanaSigner:
@@ -28,7 +26,7 @@ class LocalSolanaSigner:
         Args:    keypair  64 bytes, as base58 or as a JSON array.
         Raises:  ValueError, without the value, when it cannot be read.
         """
-        self.__key = _read(keypair)
+        self.__key = read_keypair(keypair, "SOLANA_PLATFORM_KEYPAIR")
         self.address = str(self.__key.pubkey())
 
     def __repr__(self) -> str:
@@ -51,12 +49,3 @@ class LocalSolanaSigner:
         if missing:
             raise Broken("internal_error", f"nobody has signed for {', '.join(missing)}")
         return messages.with_signatures(message, signatures), signatures[signers[0]]
-
-
-def _read(keypair: SecretStr) -> Keypair:
-    text = keypair.get_secret_value().strip()
-    try:
-        secret = bytes(json.loads(text)) if text.startswith("[") else base58.decode(text)
-        return Keypair.from_bytes(secret)
-    except Exception:  # noqa: BLE001 - libraries quote the key in their messages: nothing of theirs may pass
-        raise ValueError("SOLANA_PLATFORM_KEYPAIR is not a Solana keypair of 64 bytes") from None

@@ -118,6 +118,7 @@ class Bank:
         priority = fee - wire.base_fee(transaction)
         if failing is not None:
             self.put(payer, _less(account, fee))
+            self._advance_nonce(transaction)
             return Outcome(failing, True, fee, 150, _failed_logs(transaction), [], None, self._changes(befores), keys)
         if priority:
             self.put(payer, _less(account, priority))
@@ -133,6 +134,7 @@ class Bank:
                 self._undo(befores, payer, _less(account, fee))
         if err is not None:
             self._advance_nonce(transaction)
+        self._date_nonces(befores)
         self._forget_empty(befores)
         return Outcome(
             err, True, fee, meta.compute_units_consumed(), meta.logs(), _inner(meta), _returned(meta),
@@ -223,7 +225,19 @@ class Bank:
         account = None if key is None else self.get(key)
         if key is None or account is None or wire.nonce_of(account) != bytes(transaction.message.recent_blockhash):
             return
-        self.put(key, wire.advanced(account, bytes(self.svm.latest_blockhash())))
+        self.put(key, wire.advanced(account, self.next_nonce()))
+
+    def _date_nonces(self, befores: dict[Pubkey, Account | None]) -> None:
+        """A nonce that changed is made of this slot's hash; LiteSVM makes it of the one that the message names."""
+        for key, before in befores.items():
+            after = self.get(key)
+            nonce = wire.nonce_of(after)
+            if after is not None and nonce is not None and nonce != wire.nonce_of(before):
+                self.put(key, wire.advanced(after, self.next_nonce()))
+
+    def next_nonce(self) -> bytes:
+        """What every nonce that is advanced in this slot becomes."""
+        return wire.durable(bytes(self.svm.latest_blockhash()))
 
     def _changes(self, befores: dict[Pubkey, Account | None]) -> list[Change]:
         return [(key, before, after) for key, before in befores.items() if (after := self.get(key)) != before]

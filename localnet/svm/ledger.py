@@ -130,9 +130,15 @@ class Ledger:
         return "AlreadyProcessed" if self.store.transaction(str(transaction.signatures[0])) else None
 
     def _has_nonce(self, transaction: VersionedTransaction) -> bool:
+        """As a cluster looks: the account holds what the message names, its authority signs the advance, and it was not
+        advanced in this very slot."""
         key = wire.nonce_account(transaction)
-        nonce = None if key is None else wire.nonce_of(self.bank.get(key))
-        return nonce is not None and nonce == bytes(transaction.message.recent_blockhash)
+        account = None if key is None else self.bank.get(key)
+        nonce = wire.nonce_of(account)
+        if account is None or nonce != bytes(transaction.message.recent_blockhash):
+            return False
+        self._turn(self.now())
+        return nonce != self.bank.next_nonce() and wire.authorised(transaction, account)
 
     def simulate(self, transaction: VersionedTransaction) -> tuple[Outcome, dict[Pubkey, Account]]:
         self._turn(self.now())

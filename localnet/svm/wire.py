@@ -103,6 +103,10 @@ def priority_fee(transaction: VersionedTransaction) -> int:
     return -(-limit * price // 1_000_000)
 
 
+def signs(message: Message | MessageV0, index: int) -> bool:
+    return index < message.header.num_required_signatures
+
+
 def nonce_account(transaction: VersionedTransaction) -> Pubkey | None:
     """The account whose nonce the first instruction advances, if it does that."""
     message = transaction.message
@@ -117,6 +121,14 @@ def nonce_account(transaction: VersionedTransaction) -> Pubkey | None:
     return message.account_keys[indexes[0]]
 
 
+def authorised(transaction: VersionedTransaction, account: Account) -> bool:
+    """Does the nonce's authority sign the instruction that advances it?"""
+    message = transaction.message
+    indexes = bytes(message.instructions[0].accounts)
+    signers = {bytes(message.account_keys[index]) for index in indexes if signs(message, index)}
+    return bytes(account.data[8:40]) in signers
+
+
 def nonce_of(account: Account | None) -> bytes | None:
     """The nonce an initialised nonce account holds."""
     if account is None or account.owner != SYSTEM or len(account.data) != NONCE_BYTES or account.data[4] != 1:
@@ -124,8 +136,12 @@ def nonce_of(account: Account | None) -> bytes | None:
     return bytes(account.data[40:72])
 
 
-def advanced(account: Account, blockhash: bytes) -> Account:
+def durable(blockhash: bytes) -> bytes:
+    """The nonce that is made of a blockhash."""
+    return hashlib.sha256(b"DURABLE_NONCE" + blockhash).digest()
+
+
+def advanced(account: Account, following: bytes) -> Account:
     """The nonce account after a transaction that failed: the cluster advances it all the same."""
-    following = hashlib.sha256(b"DURABLE_NONCE" + blockhash).digest()
     data = account.data[:40] + following + account.data[72:]
     return Account(account.lamports, data, account.owner, account.executable, account.rent_epoch)

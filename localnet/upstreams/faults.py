@@ -76,7 +76,9 @@ FAULTS: dict[str, Callable[[dict[str, Any]], Fault]] = {
     "not_json": lambda asked: html(),
     "odd_shape": lambda asked: _json(200, {"result": "somewhere else"}),
     "huge": lambda asked: HttpAnswer(200, '{"organic": "' + "x" * HUGE + '"}', "application/json"),
-    # the pinning node
+    # the bundler
+    "unpaid": lambda asked: HttpAnswer(402, "Insufficient balance", "text/plain"),
+    # the pinning node; of Arweave's the gateway
     "renames": lambda asked: Renames(),
     "forgets": lambda asked: Forgets(),
     "done_then_drop": lambda asked: ForwardThen(),

@@ -100,7 +100,7 @@ class Ipfs:
         if cid not in self.files.pins:
             return _refusal("not pinned or pinned indirectly")
         self.files.unpin(cid)
-        return _after(fault, request) or web.json_response({"Pins": [cid]})
+        return after(fault, request) or web.json_response({"Pins": [cid]})
 
     async def _pin_ls(self, request: web.Request) -> web.StreamResponse:
         cid = request.query.get("arg", "")
@@ -144,7 +144,7 @@ class Ipfs:
             reason = {"reason": "CURRENT_USER_HAS_NOT_PINNED_CID", "details": "The current user has not pinned it."}
             return web.json_response({"error": reason}, status=404)
         self.files.unpin(cid)
-        return _after(fault, request) or web.Response(text="OK")
+        return after(fault, request) or web.Response(text="OK")
 
     async def _pinata_list(self, request: web.Request) -> web.StreamResponse:
         if (refusal := _unauthorized(request)) is not None:
@@ -176,10 +176,10 @@ class Ipfs:
         cid = self.files.add(content)
         if pin and not isinstance(fault, Forgets):
             self.files.pin(cid)
-        return cid_of(content + b"!") if isinstance(fault, Renames) else cid, _after(fault, request)
+        return cid_of(content + b"!") if isinstance(fault, Renames) else cid, after(fault, request)
 
 
-def _after(fault: Fault | None, request: web.Request) -> web.Response | None:
+def after(fault: Fault | None, request: web.Request) -> web.Response | None:
     """The effect is done and nobody hears of it."""
     if not isinstance(fault, ForwardThen):
         return None

@@ -19,7 +19,7 @@ KEY = "local"
 @dataclass
 class UpstreamsProcess:
     """One process on one port; `search_url`, `llm_url` and `ipfs_url` are what the product is given. `files`: where
-    the pinning node keeps what it pins."""
+    the pinning node and the bundler keep their files."""
 
     port: int
     seed: int = 1
@@ -49,6 +49,13 @@ class UpstreamsProcess:
 
     def ipfs_env(self) -> dict[str, str]:
         return {"IPFS_API": "kubo", "IPFS_API_URL": self.ipfs_url, "IPFS_GATEWAY_URL": f"{self.ipfs_url}/ipfs"}
+
+    def arweave_env(self, keypair: str) -> dict[str, str]:
+        return {
+            "ARWEAVE_BUNDLER_URL": self.url,
+            "ARWEAVE_GATEWAY_URL": self.url,
+            "ARWEAVE_KEYPAIR": keypair,
+        }
 
     def child(self, log: Path | None, needs: tuple[str, ...] = ()) -> ChildSpec:
         """How the supervisor runs it. Moods and faults are gone after a restart, files are not."""

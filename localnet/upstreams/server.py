@@ -2,8 +2,9 @@
 
 Control, all JSON: ``POST /control/moods {"match", "mood": "bullish|bearish|quiet", "delta_percent", "confidence"}``
 sets what is in the air about everything whose name contains ``match`` (``*``: all); the newest match wins.
-``POST /control/faults {"target": "search|llm|ipfs", "fault", "times": 1|null, "match", "text", "seconds"}`` plans a
-fault of ``faults.FAULTS``. ``DELETE`` of either forgets them. ``GET /control`` shows moods, faults, last requests.
+``POST /control/faults {"target", "fault", "times": 1|null, "match", "text", "seconds"}`` plans a fault of
+``faults.FAULTS`` for one of ``TARGETS``. ``DELETE`` of either forgets them. ``GET /control`` shows moods, faults, last
+requests.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from aiohttp import web
 from localnet.evm_faults import Drop, Fault, FaultPlan, HttpAnswer, Stall
 from localnet.ports import HOST
 from localnet.upstreams import minds
+from localnet.upstreams.arweave import Bundler
 from localnet.upstreams.faults import FAULTS, Finds, Injects, Obeys, Says
 from localnet.upstreams.ipfs import Ipfs
 from localnet.upstreams.minds import Mood
 
 KEPT = 200
-BODY_LIMIT = 2**20
+BODY_LIMIT = 6 * 2**20
+TARGETS = ("search", "llm", "ipfs", "arweave")
 DECIMAL = re.compile(r"-?\d{1,9}(\.\d{1,9})?\Z")
 
 
@@ -43,6 +46,7 @@ class Upstreams:
         self.calls: Counter[str] = Counter()
         self.requests: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.ipfs = Ipfs(self._met, directory)
+        self.arweave = Bundler(self._met, directory)
 
     @property
     def url(self) -> str:
@@ -69,6 +73,7 @@ class Upstreams:
                 web.post("/v1/chat/completions", self._chat),
                 web.post("/models/{name:.+}", self._generate),
                 *self.ipfs.routes(),
+                *self.arweave.routes(),
                 web.get("/health", self._health),
                 web.get("/control", self._show),
                 web.post("/control/moods", self._set_mood),
@@ -98,8 +103,8 @@ class Upstreams:
 
     def fail(self, target: str, fault: str, times: int | None = 1, match: str = "", **more: Any) -> None:
         """The next ``times`` calls (None: all) whose text contains ``match`` meet the fault. Raises ValueError."""
-        if target not in ("search", "llm", "ipfs") or fault not in FAULTS:
-            raise ValueError(f"targets are search, llm and ipfs, faults {', '.join(FAULTS)}")
+        if target not in TARGETS or fault not in FAULTS:
+            raise ValueError(f"targets are {', '.join(TARGETS)}, faults {', '.join(FAULTS)}")
         wanted = match.lower()
         self.faults.add(target, FAULTS[fault](more), times, match=lambda said: wanted in str(said[0]).lower())
 

@@ -26,7 +26,7 @@ OWN_FRAME void tell_burned(const Call *call, Burned *event, u64 sale_index) {
     event->sold = sale->sold;
     event->raised = sale->raised;
     event->closed = sale->status == CLOSED;
-    tell(event, BURNED_EVENT_SIZE);
+    tell(call, event, BURNED_EVENT_SIZE);
 }
 
 INLINE u64 check_platform(const Call *call, u64 platform, u64 sale_index) {
@@ -142,7 +142,7 @@ OWN_FRAME u64 reclaim(const Call *call, const u8 *at, u64 size) {
     event.tokens = sale->sale_supply + sale->liquidity_supply + sale->team_supply + sale->other_supply;
     TRY(burn_from_vault(call, sale, &route, event.tokens));
     copy_key(event.sale, call->account[X_SALE].key);
-    tell(&event, RECLAIMED_EVENT_SIZE);
+    tell(call, &event, RECLAIMED_EVENT_SIZE);
     return 0;
 }
 

@@ -46,7 +46,8 @@ OWN_FRAME u64 check_most(const Terms *t, const Fee *fee) {
         NEED(!reserve(&beyond, &curve, t->most + 1) || beyond > t->hard_cap, WRONG_MOST);
     NEED(raised >= t->soft_cap, BAD_TERMS);
     Reached end = {t->most, raised, t->liquidity_supply + t->sale_supply - t->most};
-    return plan_pool(&plan, &curve, &end, fee) || plan.sent > end.available ? CANNOT_GRADUATE : 0;
+    plan_pool(&plan, &curve, &end, fee);
+    return plan.sent > end.available ? CANNOT_GRADUATE : 0;
 }
 
 /* A pool program of the list, and a configuration of it that makes new pools. */
@@ -117,7 +118,7 @@ OWN_FRAME u64 create_sale(const Call *call, const u8 *at, u64 size) {
     copy_key(event.mint, a[C_MINT].key);
     copy_key(event.creator, a[C_CREATOR].key);
     event.most = t.most;
-    tell(&event, SALE_CREATED_EVENT_SIZE);
+    tell(call, &event, SALE_CREATED_EVENT_SIZE);
     return 0;
 }
 
@@ -141,7 +142,7 @@ OWN_FRAME u64 cancel_sale(const Call *call, const u8 *at, u64 size) {
     NEED(!sale->sold && !sale->latched && !sale->tax_total, ALREADY_SOLD);
     sale->status = CANCELLED;
     copy_key(event.sale, a[1].key);
-    tell(&event, SALE_CANCELLED_EVENT_SIZE);
+    tell(call, &event, SALE_CANCELLED_EVENT_SIZE);
     return 0;
 }
 

@@ -39,7 +39,7 @@ OWN_FRAME u64 claim(const Call *call, const u8 *at, u64 size) {
     TRY(from_vault(call, sale, &route, event.tokens));
     copy_key(event.sale, a[L_SALE].key);
     copy_key(event.buyer, position->buyer);
-    tell(&event, CLAIMED_EVENT_SIZE);
+    tell(call, &event, CLAIMED_EVENT_SIZE);
     return 0;
 }
 
@@ -84,7 +84,7 @@ OWN_FRAME u64 refund(const Call *call, const u8 *at, u64 size) {
     sale->tax_held -= position->tax;
     copy_key(event.sale, a[R_SALE].key);
     copy_key(event.buyer, position->buyer);
-    tell(&event, REFUNDED_EVENT_SIZE);
+    tell(call, &event, REFUNDED_EVENT_SIZE);
     pay_out(call, R_SALE, R_BUYER, event.lamports);
     close_into(call, R_POSITION, R_BUYER);
     return check_solvent(&a[R_SALE]);
@@ -111,7 +111,7 @@ OWN_FRAME u64 close_position(const Call *call, const u8 *at, u64 size) {
     for (u32 level = 0; level < LEVELS; level++) NEED(!position->earned[level], NOT_EMPTY);
     copy_key(event.sale, a[R_SALE].key);
     copy_key(event.buyer, position->buyer);
-    tell(&event, POSITION_CLOSED_EVENT_SIZE);
+    tell(call, &event, POSITION_CLOSED_EVENT_SIZE);
     close_into(call, R_POSITION, R_BUYER);
     return 0;
 }

@@ -38,7 +38,7 @@ INLINE void plan_for(const Call *call, Plan *plan, u64 *unsold) {
     Reached end = {sale->sold, sale->raised, sale->liquidity_supply + (sale->sale_supply - sale->sold)};
     *unsold = end.available;
     read_fee(&fee, &call->account[G_MINT]);
-    if (plan_pool(plan, &curve, &end, &fee)) *plan = (Plan){0, 0, 0, 0};
+    plan_pool(plan, &curve, &end, &fee);
     fit_pool(plan, end.available, &fee);
 }
 
@@ -142,7 +142,7 @@ OWN_FRAME void tell_graduated(const Call *call, Graduated *event) {
     event->pooled_lamports = sale->pooled_lamports;
     event->pooled_tokens = sale->pooled_tokens;
     event->vested_tokens = sale->team_supply;
-    tell(event, GRADUATED_EVENT_SIZE);
+    tell(call, event, GRADUATED_EVENT_SIZE);
 }
 
 /* max_cost: the most lamports of the payer for rent and the pool program's fee; what is not needed returns to him. */

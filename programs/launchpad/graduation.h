@@ -33,16 +33,15 @@ typedef struct {
     u64 first, sent;      /* base units that must reach our own account, and leave the vault for that */
 } Plan;
 
-/* Tokens beside the liquidity share of `raised` at the final price, and what the mint's fee adds on two transfers. */
-OWN_FRAME u64 plan_pool(Plan *plan, const Curve *curve, const Reached *end, const Fee *fee) {
+/* Tokens beside the liquidity share of `raised` at the final price, and what the mint's fee adds on two transfers.
+ * They fit 64 bits: the price only rises, so C(s) is at most s at the last price, of which this is 70 %. */
+OWN_FRAME void plan_pool(Plan *plan, const Curve *curve, const Reached *end, const Fee *fee) {
     u64 rest, price = spot(curve, end->sold);
     plan->lamports = part_of(end->raised, LIQUIDITY_BPS);
     u128 worth = mul64(plan->lamports, 1000000000ULL * power10(curve->decimals));
-    NEED(worth.hi < price, OVERFLOW);
     plan->tokens = div128(worth.hi, worth.lo, price, &rest);
     plan->first = before_fee(fee, plan->tokens);
     plan->sent = before_fee(fee, plan->first);
-    return 0;
 }
 
 /* No more than there is, and nothing when no pool could be made of it. */

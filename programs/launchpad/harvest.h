@@ -32,7 +32,7 @@ OWN_FRAME u64 harvest(const Call *call, const u8 *at, u64 size) {
     event.tokens = token_amount(&a[H_TOKENS]) - before;
     NEED(event.tokens, NOTHING_DUE);
     copy_key(event.sale, a[H_SALE].key);
-    tell(&event, HARVESTED_EVENT_SIZE);
+    tell(call, &event, HARVESTED_EVENT_SIZE);
     return 0;
 }
 

@@ -11,9 +11,15 @@
 #include "vesting.h"
 #include "view.h"
 
-#define ROUTE(name, NAME)                                \
-    case DO_##NAME:                                      \
-        if (call.count != NAME##_ACCOUNTS) return BAD_ACCOUNTS; \
+/* The last one is this program, which every instruction calls to tell of what it did. */
+OWN_FRAME u64 check_accounts(const Call *call, u64 count) {
+    NEED(call->count == count, BAD_ACCOUNTS);
+    return same(call->account[count - 1].key, call->program) ? 0 : WRONG_ADDRESS;
+}
+
+#define ROUTE(name, NAME)                        \
+    case DO_##NAME:                              \
+        TRY(check_accounts(&call, NAME##_ACCOUNTS)); \
         return name(&call, call.data + 8, call.size - 8)
 
 u64 entrypoint(const u8 *input) {
@@ -39,7 +45,11 @@ u64 entrypoint(const u8 *input) {
         ROUTE(burn, BURN);
         ROUTE(burn_from_pool, BURN_FROM_POOL);
         ROUTE(harvest, HARVEST);
-        ROUTE(view_curve, VIEW_CURVE);
+    case DO_VIEW_CURVE:
+        NEED(call.count == VIEW_CURVE_ACCOUNTS, BAD_ACCOUNTS);
+        return view_curve(&call, call.data + 8, call.size - 8);
+    case EVENT:
+        return call.count ? BAD_ACCOUNTS : 0;
     }
     return BAD_DATA;
 }

@@ -54,7 +54,7 @@ OWN_FRAME u64 check_vault_extensions(const Account *vault) {
     u64 at = EXTENSIONS_AT;
     if (vault->size == TOKEN_ACCOUNT_SIZE) return 0;
     NEED(!same(vault->owner, TOKEN_PROGRAM), WRONG_VAULT);
-    NEED(vault->size > TOKEN_ACCOUNT_SIZE && vault->size <= VAULT_SIZE_MOST && vault->data[165] == 2, WRONG_VAULT);
+    NEED(vault->size <= VAULT_SIZE_MOST && vault->data[165] == 2, WRONG_VAULT); /* behind a smaller one are zeros */
     while (at + 4 <= vault->size) {
         u16 kind = read16(vault->data + at);
         if (kind == 0) return 0;

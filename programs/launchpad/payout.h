@@ -50,7 +50,7 @@ OWN_FRAME u64 settle_referral(const Call *call, const u8 *at, u64 size) {
     sale->tax_held -= total;
     copy_key(event.sale, a[S_SALE].key);
     copy_key(event.trader, position->buyer);
-    tell(&event, REFERRAL_SETTLED_EVENT_SIZE);
+    tell(call, &event, REFERRAL_SETTLED_EVENT_SIZE);
     return check_solvent(&a[S_SALE]);
 }
 
@@ -75,7 +75,7 @@ OWN_FRAME u64 claim_referral(const Call *call, const u8 *at, u64 size) {
     NEED(*a[1].lamports >= event.lamports, INSOLVENT); /* what an account must keep the runtime knows; rents change */
     copy_key(event.user, referral->user);
     referral->pending = 0;
-    tell(&event, REFERRAL_CLAIMED_EVENT_SIZE);
+    tell(call, &event, REFERRAL_CLAIMED_EVENT_SIZE);
     pay_out(call, 1, 0, event.lamports);
     return 0;
 }
@@ -106,7 +106,7 @@ OWN_FRAME u64 distribute(const Call *call, const u8 *at, u64 size) {
     sale->tax_held -= event.marketing + event.treasury + event.rewards;
     sale->marketing_due = sale->treasury_due = sale->rewards_due = 0;
     copy_key(event.sale, a[D_SALE].key);
-    tell(&event, DISTRIBUTED_EVENT_SIZE);
+    tell(call, &event, DISTRIBUTED_EVENT_SIZE);
     pay_out(call, D_SALE, D_MARKETING, event.marketing);
     pay_out(call, D_SALE, D_TREASURY, event.treasury);
     pay_out(call, D_SALE, D_REWARDS, event.rewards);

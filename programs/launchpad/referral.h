@@ -40,7 +40,7 @@ OWN_FRAME u64 register_referral(const Call *call, const u8 *at, u64 size) {
     if (!alone) join(referral, (Referral *)a[F_REFERRER].data);
     copy_key(event.user, referral->user);
     copy_key(event.referrer, referral->upline[0]);
-    tell(&event, REFERRAL_REGISTERED_EVENT_SIZE);
+    tell(call, &event, REFERRAL_REGISTERED_EVENT_SIZE);
     return 0;
 }
 

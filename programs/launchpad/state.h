@@ -5,6 +5,7 @@
 
 #include "../shared/checks.h"
 #include "curve.h"
+#include "tell.h"
 
 #define LEVELS 5
 #define BPS 10000ULL

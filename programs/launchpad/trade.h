@@ -81,7 +81,7 @@ INLINE void book(const Call *call, Traded *event, const Referral *chain) {
     event->raised = sale->raised;
     event->latched = sale->latched;
     event->closed = sale->status == CLOSED;
-    tell(event, TRADED_EVENT_SIZE);
+    tell(call, event, TRADED_EVENT_SIZE);
 }
 
 /* Before the latch the tokens stay in the vault, and what was paid stands in the position until then. */

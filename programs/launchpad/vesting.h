@@ -66,7 +66,7 @@ OWN_FRAME u64 claim_vested(const Call *call, const u8 *at, u64 size) {
     }
     copy_key(event.sale, a[V_SALE].key);
     copy_key(event.beneficiary, vesting->beneficiary);
-    tell(&event, VESTED_CLAIMED_EVENT_SIZE);
+    tell(call, &event, VESTED_CLAIMED_EVENT_SIZE);
     pay_out(call, V_VESTING, V_BENEFICIARY, event.lamports);
     u64 left = vesting->lamports - vesting->claimed_lamports;
     return *a[V_VESTING].lamports >= left ? 0 : INSOLVENT;
@@ -96,7 +96,7 @@ OWN_FRAME u64 release_other(const Call *call, const u8 *at, u64 size) {
     TRY(from_vault(call, sale, &route, event.tokens));
     copy_key(event.sale, a[O_SALE].key);
     copy_key(event.owner, sale->other_owner);
-    tell(&event, OTHER_RELEASED_EVENT_SIZE);
+    tell(call, &event, OTHER_RELEASED_EVENT_SIZE);
     return 0;
 }
 

@@ -44,7 +44,7 @@ INLINE u64 check_authority(const Call *call, u64 index, u8 *bump) {
 }
 
 INLINE u64 check_token_account(const Account *a, const u8 *program) {
-    NEED(is_token_program(program) && same(a->owner, program), WRONG_OWNER);
+    NEED(same(a->owner, program), WRONG_OWNER);
     return a->size >= TOKEN_ACCOUNT_SIZE ? 0 : WRONG_KIND;
 }
 

@@ -87,7 +87,8 @@ OWN_FRAME u64 swap_base_input(const Call *call, const u8 *at, u64 size) {
     event.out_fee = event.out - received;
     NEED(received && received >= read64(at + 8), EXCEEDED_SLIPPAGE);
     copy_key(event.pool, a[P_POOL].key);
-    tell(&event, SWAP_EVENT_EVENT_SIZE);
+    Bytes told = {(const u8 *)&event, SWAP_EVENT_EVENT_SIZE};
+    sol_log_data(&told, 1);
     return 0;
 }
 

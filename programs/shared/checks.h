@@ -1,4 +1,4 @@
-/* What every instruction needs: refusals, comparisons of addresses, the chain's time, events. */
+/* What every instruction needs: refusals, comparisons of addresses, the chain's time. */
 #ifndef CHECKS_H
 #define CHECKS_H
 #include "entry.h"
@@ -29,11 +29,6 @@ INLINE i64 now(void) {
     u64 clock[5];
     sol_get_clock_sysvar(clock);
     return (i64)clock[4];
-}
-
-INLINE void tell(const void *event, u64 size) {
-    Bytes part = {event, size};
-    sol_log_data(&part, 1);
 }
 
 /* An account of this program: owner, size and tag. Anybody else's bytes are refused here. */

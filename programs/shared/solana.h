@@ -51,7 +51,7 @@ extern u64 sol_get_clock_sysvar(void *clock);
 extern u64 sol_get_rent_sysvar(void *rent);
 extern u64 sol_set_return_data(const u8 *data, u64 size);
 
-#define ACCOUNTS_MOST 24
+#define ACCOUNTS_MOST 25
 #define GROWTH_ROOM 10240 /* what the runtime leaves behind each account's data */
 
 #endif

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from domain.shared.times import rfc3339
 from storage.books import Books
 from storage.copytrade.chain_logs import CHANNEL
 from storage.database import Connection
@@ -50,7 +51,7 @@ class ChainStateStore:
         now = datetime.now(UTC)
         async with self.books.begin() as book:
             before = await _get(book.connection, SOCKET) or {}
-            since = now.isoformat() if reread_s or before.get("state") != "up" else before["since"]
+            since = rfc3339(now) if reread_s or before.get("state") != "up" else before["since"]
             await _put(book.connection, SOCKET, {"state": "up", "since": since, "wallets": wallets})
             if reread_s:
                 await ask_reread(book.connection, now - timedelta(seconds=reread_s))
@@ -63,9 +64,9 @@ class ChainStateStore:
     async def down(self, reason: str, pause_s: float, *, throttled: bool, failures: int, alert_after: int) -> None:
         """The socket is lost; after some failures in a row an operator is told. Polls go on without it."""
         now = datetime.now(UTC)
-        value: dict[str, Any] = {"state": "down", "since": now.isoformat(), "reason": reason, "failures": failures}
+        value: dict[str, Any] = {"state": "down", "since": rfc3339(now), "reason": reason, "failures": failures}
         if throttled:
-            value["not_before"] = (now + timedelta(seconds=pause_s)).isoformat()
+            value["not_before"] = rfc3339(now + timedelta(seconds=pause_s))
         async with self.books.begin() as book:
             before = await _get(book.connection, SOCKET) or {}
             if before.get("state") == "down":
@@ -78,7 +79,7 @@ class ChainStateStore:
     async def off(self) -> None:
         """No node is configured: leaders are polled only."""
         async with self.books.begin() as book:
-            await _put(book.connection, SOCKET, {"state": "off", "since": datetime.now(UTC).isoformat()})
+            await _put(book.connection, SOCKET, {"state": "off", "since": rfc3339(datetime.now(UTC))})
 
 
 async def ask_reread(connection: Connection, start: datetime) -> None:

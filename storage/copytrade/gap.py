@@ -18,6 +18,7 @@ from domain.copytrade.gap import Alone, Attempted, Copied, Flow, Step, Uncopied,
 from domain.copytrade.groups import GroupKind
 from domain.copytrade.portfolio import value_at
 from domain.copytrade.reasons import Reason
+from domain.shared.times import rfc3339
 from storage.copytrade import configs, marks
 from storage.database import Connection
 
@@ -91,7 +92,7 @@ async def report(connection: Connection, scope: Scope, user_id: str | None) -> d
     prices, guessed = await _prices(connection, lines, row["now"])
     unmeasured = sorted({line["token_id"] for line in lines} - {""} - prices.keys())
     if unmeasured:
-        return {"since": began.isoformat(), "unmeasured": unmeasured}
+        return {"since": rfc3339(began), "unmeasured": unmeasured}
     at_begin = await _worth_then(connection, shadows, began)
     steps = [*_ours(ours, attempts), *(step for one in shadows for step in _theirs(one, attempts, at_begin))]
     found = tracking_gap(
@@ -102,7 +103,7 @@ async def report(connection: Connection, scope: Scope, user_id: str | None) -> d
         valued=sum(len(_held(lines)) for lines in (ours, *([*one.before, *one.since] for one in shadows))),
     )
     return {
-        "since": began.isoformat(),
+        "since": rfc3339(began),
         "unmeasured": [],
         "priced_by_last_line": len(guessed),
         "explained": found.explained,

@@ -12,6 +12,7 @@ from domain.shared import ids
 from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from domain.shared.money import format_usdc
+from domain.shared.times import rfc3339
 from storage.database import Connection
 from storage.events import audit, emit, new_id
 from storage.intents.opened import Opened
@@ -69,5 +70,5 @@ def _told(asset_id: str, plan: AssetPlan) -> dict[str, str | int | bool | None]:
         "p0_usdc": format_usdc(plan.p0_micros),
         "soft_cap_usdc": format_usdc(plan.soft_cap_micros),
         "hard_cap_usdc": format_usdc(plan.hard_cap_micros),
-        "funding_deadline": plan.funding_deadline.isoformat().replace("+00:00", "Z"),
+        "funding_deadline": rfc3339(plan.funding_deadline),
     }

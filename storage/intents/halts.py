@@ -10,6 +10,7 @@ from domain.shared import ids
 from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from domain.shared.money import format_amount
+from domain.shared.times import rfc3339
 from storage.database import Connection
 from storage.events import audit, emit, new_id
 from storage.intents.opened import Opened
@@ -81,8 +82,8 @@ async def open_halt(
     await connection.execute("UPDATE exchange.assets SET status = 'halted' WHERE id = %s", [asset_id])
     await mark_step(connection, operation_id, "stop_trading", "done", cause)
     await set_operation(connection, operation_id, "waiting", summary)
-    await audit(connection, started_by, "asset_halted", asset_id, halt_id=halt_id, cause=cause, until=until.isoformat())
-    await tell(connection, "asset_halted", asset_id, halt_id, until=until.isoformat(), cause=cause)
+    await audit(connection, started_by, "asset_halted", asset_id, halt_id=halt_id, cause=cause, until=rfc3339(until))
+    await tell(connection, "asset_halted", asset_id, halt_id, until=rfc3339(until), cause=cause)
     return Opened(halt_id, operation_id, workflow_id, None, summary)
 
 

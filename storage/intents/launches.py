@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from domain.launchpad.launching import LaunchPolicy
-from domain.launchpad.request import LaunchRequest
+from domain.launchpad.request import LaunchRequest, check_pictures
 from domain.launchpad.steps import NAMES
 from domain.shared import ids
 from domain.shared.errors import Rejected
@@ -22,7 +22,7 @@ async def open_launch(
 ) -> Opened:
     """Insert everything a launch begins with, in the caller's transaction. The caller has checked the request.
 
-    Raises: Rejected payment_used, launch_refused.
+    Raises: Rejected payment_used; launch_refused, also when a picture was removed meanwhile.
     """
     if request.signing == "platform":
         await _check_open(connection, account_id, policy.open_launches)
@@ -47,6 +47,7 @@ async def open_launch(
             *(request.creator_wallet, launch_id.replace("-", ""), policy.budget_lamports, operation_id),
         ],
     )
+    await _use_pictures(connection, launch_id, account_id, request)
     await _insert_project(connection, launch_id, request, policy.cluster)
     if request.promo_tier_lamports is not None and request.promo_payment_signature is not None:
         await promos.claim(connection, launch_id, request.promo_tier_lamports, request.promo_payment_signature)
@@ -69,6 +70,17 @@ async def _check_open(connection: Connection, account_id: str, most: int) -> Non
     if row is None or row["open"] >= most:
         detail = f"{most} launches that the platform signs are open: wait until a sale ends, or sign with your wallet"
         raise Rejected("launch_refused", detail, pointer="/signing")
+
+
+async def _use_pictures(connection: Connection, launch_id: str, account_id: str, request: LaunchRequest) -> None:
+    """From here on nobody can remove them."""
+    cursor = await connection.execute(
+        """INSERT INTO launchpad.launch_assets (launch_id, asset_id)
+           SELECT %s, id FROM launchpad.assets WHERE account_id = %s AND id = ANY(%s::uuid[]) FOR KEY SHARE
+           RETURNING asset_id::text AS id""",
+        [launch_id, account_id, list(request.pictures.values())],
+    )
+    check_pictures(request, {row["id"] for row in await cursor.fetchall()})
 
 
 async def _insert_project(connection: Connection, launch_id: str, request: LaunchRequest, cluster: str) -> None:

@@ -1,4 +1,4 @@
-"""The intent to use a picture: kept once per account and content."""
+"""The intents to use a picture and to remove one: it is kept once per account and content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from domain.launchpad.pictures import Picture
 from domain.shared.errors import Rejected
 from storage.database import Connection
-from storage.events import new_id
+from storage.events import audit, new_id
 
 MOST: Final = 200
 """Pictures of one account: a gigabyte."""
@@ -21,11 +21,12 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (account_id, sha256) DO NOTH
 async def keep_picture(
     connection: Connection, *, account_id: str, picture: Picture, sha256: str, cid: str, content: bytes
 ) -> str:
-    """Insert the picture unless the account has it. Returns its id.
+    """Insert the picture unless the account has it; either way it is kept some days from now. Returns its id.
 
     Raises: Rejected asset_limit.
     """
-    known = "SELECT id FROM launchpad.assets WHERE account_id = %s AND sha256 = %s"
+    known = """UPDATE launchpad.assets SET uploaded_at = clock_timestamp()
+               WHERE account_id = %s AND sha256 = %s RETURNING id"""
     row = await (await connection.execute(known, [account_id, sha256])).fetchone()
     if row is not None:
         return str(row["id"])
@@ -39,3 +40,19 @@ async def keep_picture(
     row = await (await connection.execute(known, [account_id, sha256])).fetchone()
     assert row is not None
     return str(row["id"])
+
+
+async def remove_picture(connection: Connection, picture_id: str, *, principal: str) -> None:
+    """Raises: Rejected not_found, conflict when a launch uses it."""
+    found = await connection.execute(
+        "SELECT account_id FROM launchpad.assets WHERE id = %s FOR UPDATE", [picture_id]
+    )  # from here on no launch can begin to use it
+    row = await found.fetchone()
+    if row is None:
+        raise Rejected("not_found", "no such picture")
+    used = await connection.execute("SELECT launch_id FROM launchpad.launch_assets WHERE asset_id = %s", [picture_id])
+    launch = await used.fetchone()
+    if launch is not None:
+        raise Rejected("conflict", f"launch {launch['launch_id']} uses it")
+    await connection.execute("DELETE FROM launchpad.assets WHERE id = %s", [picture_id])
+    await audit(connection, principal, "picture_removed", picture_id, account_id=str(row["account_id"]))

@@ -13,10 +13,18 @@ from storage.intents.solana import submit
 from storage.launchpad.trades import KIND, open_trade
 
 _ISSUED: Final = """
-SELECT t.id FROM launchpad.transaction_attempts a JOIN launchpad.transactions t ON t.id = a.transaction_id
+SELECT t.id, coalesce(t.account_id = %s, false) AS own
+FROM launchpad.transaction_attempts a JOIN launchpad.transactions t ON t.id = a.transaction_id
 WHERE a.message = %s AND t.subject_kind = %s AND t.subject_id = %s
-ORDER BY a.status = 'signed' DESC, t.id LIMIT 1
+ORDER BY own DESC, a.status = 'signed' DESC, t.id LIMIT 1
 """
+
+
+async def belongs_to(connection: Connection, transaction_id: str, account_id: str) -> None:
+    """Note which account has asked for a trade."""
+    await connection.execute(
+        "UPDATE launchpad.transactions SET account_id = %s WHERE id = %s", [account_id, transaction_id]
+    )
 
 
 async def submit_trade(
@@ -24,12 +32,15 @@ async def submit_trade(
 ) -> Opened:
     """Keep the signed bytes and open their process; the same bytes again are the same operation.
 
-    Raises: Rejected transaction_altered when these bytes were not issued for this sale, and as `submit`.
+    Raises: Rejected transaction_altered when these bytes were not issued for this sale, not_found when another account
+            asked for them, and as `submit`.
     """
-    cursor = await connection.execute(_ISSUED, [signed.message, KIND, sale_id])
+    cursor = await connection.execute(_ISSUED, [account_id, signed.message, KIND, sale_id])
     row = await cursor.fetchone()
     if row is None:
         raise Rejected("transaction_altered", "these are not bytes that were issued for this sale")
+    if not row["own"]:
+        raise Rejected("not_found", "this account has not asked for this transaction")
     kept = await submit(connection, row["id"], signed, platform=platform)
     summary = f"{kept.key.split(':')[1].capitalize()} in sale {sale_id}"
     operation_id = await open_trade(connection, kept.transaction_id, summary, account_id)

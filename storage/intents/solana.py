@@ -54,16 +54,19 @@ async def issue(connection: Connection, plan: Plan, draft: Draft, *, platform: s
     _check_wallet(plan, platform)
     await transactions.plan(connection, plan)
     planned = await transactions.read(connection, plan.key, lock=True)
-    newest = planned.newest
-    if planned.status != "planned" or (newest is not None and newest.status == "signed"):
+    newest, cosigned = planned.newest, platform in plan.signers()
+    open_again = planned.status == "failed" and cosigned  # its process asks for it anew, or nobody asks
+    if not (planned.status == "planned" or open_again) or (newest is not None and newest.status == "signed"):
         raise Rejected("signature_not_awaited", "it has been signed already")
     number = 1
     if newest is not None:
         number = newest.number + 1
         if newest.status == "issued":
-            if _usable(newest, draft, cosigned=platform in plan.signers()):
+            if _usable(newest, draft, cosigned=cosigned):
                 return _issued(planned, newest.message, newest.last_valid_height)
             await _expire(connection, planned, newest)
+    if open_again:
+        await transactions.open_again(connection, planned.id)
     await transactions.add_attempt(connection, planned.id, number, draft, None, None)
     return _issued(planned, draft.message, draft.last_valid_height)
 
@@ -75,6 +78,8 @@ def _check_wallet(plan: Plan, platform: str) -> None:
 
 
 def _usable(newest: Attempt, draft: Draft, *, cosigned: bool) -> bool:
+    if newest.nonce_id is not None or draft.nonce_id is not None:  # both co-signed: nobody else can land them
+        return (newest.nonce_id, newest.blockhash) == (draft.nonce_id, draft.blockhash)
     if cosigned:
         return newest.last_valid_height - draft.height >= SPARE_BLOCKS
     if draft.finalized_height > newest.last_valid_height:

@@ -17,6 +17,7 @@ from storage.database import Connection
 from storage.events import audit, emit
 from storage.launchpad import promos
 from storage.launchpad.launch_plans import nothing_signed
+from storage.launchpad.nonces import give_back_all
 from storage.launchpad.sales import open_sale
 from storage.operations import mark_step, set_operation
 
@@ -109,12 +110,17 @@ class LaunchStore:
             check_pictures(launch.request, {row["id"] for row in await cursor.fetchall()})
         return Done(detail=f"{len(launch.request.pictures)} pictures, {launch.request.curve_type} curve")
 
-    async def wait_for_signature(self, command: StepRef) -> None:
-        """The creator's wallet has a transaction to sign; GET shows it."""
+    async def wait_for_signature(self, command: StepRef, for_s: int) -> None:
+        """The creator's wallet has a transaction to sign, for so long; GET shows it."""
         async with self.books.begin() as book:
             launch = await self._row(book, command.launch_id)
             if launch.status != "waiting_signature":
                 await self._move(book, launch, "waiting_signature", command.step)
+                await book.connection.execute(
+                    """UPDATE launchpad.launches SET signature_until = clock_timestamp() + make_interval(secs => %s)
+                       WHERE id = %s""",
+                    [for_s, launch.id],
+                )
                 summary = f"Waits for the signature of {launch.creator_wallet}: {command.step}"
                 await set_operation(book.connection, launch.operation_id, "waiting", summary)
 
@@ -168,9 +174,14 @@ class LaunchStore:
             launch = await self._row(book, command.launch_id)
             if launch.status in ENDED:
                 return LaunchState(status=launch.status, failure_code=launch.failure_code)
-            for step in to_undo(launch.step or NAMES[0]):
+            reached = launch.step or NAMES[0]
+            if not command.code:  # nothing failed
+                await _mark(book, launch, reached, "skipped")
+            for step in to_undo(reached):
                 await _mark(book, launch, step.name, "undone")
             await _give_back(book.connection, launch.id)
+            await book.connection.execute("DELETE FROM launchpad.launch_assets WHERE launch_id = %s", [launch.id])
+            await give_back_all(book.connection, launch.id)
             await book.connection.execute(
                 "UPDATE launchpad.launches SET failure_code = %s, failure_detail = %s WHERE id = %s",
                 [command.code, command.detail, launch.id],

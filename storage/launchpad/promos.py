@@ -13,6 +13,7 @@ from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from storage.database import Connection
 from storage.events import emit, new_id
+from storage.launchpad.owed_back import open_refund
 
 _CLAIM: Final = """
 INSERT INTO launchpad.promo_activations (id, project_id, tier_lamports, features, payment_signature)
@@ -36,14 +37,15 @@ async def claim(connection: Connection, project_id: str, tier_lamports: int, sig
 async def found(connection: Connection, project_id: str, payer: str, lamports: int) -> None:
     """The payment stands on the chain and brought this much. From here on it is activated or owed back."""
     await connection.execute(
-        """UPDATE launchpad.promo_activations SET payer = %s, features = %s
+        """UPDATE launchpad.promo_activations SET payer = %s, received_lamports = %s
            WHERE project_id = %s AND status = 'claimed'""",
-        [payer, Jsonb({"received_lamports": str(lamports)}), project_id],
+        [payer, lamports, project_id],
     )
 
 
 async def give_back(connection: Connection, project_id: str) -> bool:
-    """The launch is given up: what was paid is owed back, what was only named is free again. Whether any is owed."""
+    """The launch is given up: what was paid is owed back, and its process pays it; what was only named is free again.
+    Whether any is owed."""
     await connection.execute(
         "DELETE FROM launchpad.promo_activations WHERE project_id = %s AND status = 'claimed' AND payer IS NULL",
         [project_id],
@@ -55,6 +57,7 @@ async def give_back(connection: Connection, project_id: str) -> bool:
     )
     owed = await cursor.fetchone()
     if owed is not None:
+        await open_refund(connection, owed["id"])
         payload: dict[str, str | int | bool | None] = {"id": owed["id"], "project_id": project_id}
         await emit(connection, Event(topic="launchpad", type="promo_refund_due", payload=payload))
     return owed is not None

@@ -31,8 +31,14 @@ from storage.events import emit, new_id, raise_alert, resolve_alert
 from storage.launchpad.referrals import earn, known, settle, unearn
 
 _FOLLOWED: Final = """
-SELECT id, project_id, address, decimals, cursor, cursor_slot, status::text AS status, operation_id
-FROM launchpad.sales ORDER BY id
+SELECT id, project_id, address, decimals, cursor, cursor_slot, status::text AS status, operation_id,
+  CASE WHEN EXISTS (SELECT 1 FROM launchpad.transactions t WHERE t.subject_kind = 'sale' AND t.subject_id = s.id
+      AND t.updated_at > clock_timestamp() - interval '2 minutes') THEN false
+    WHEN status IN ('refunded', 'cancelled') THEN coalesce((counters->>'reclaimed')::boolean, false)
+    WHEN status = 'graduated' THEN coalesce((counters->>'held')::numeric = 0
+      AND (counters->>'tax_held')::numeric = 0 AND (counters->>'other_due')::numeric = 0, false)
+    ELSE false END AS quiet
+FROM launchpad.sales s ORDER BY id
 """
 _EVENT: Final = """
 INSERT INTO launchpad.sale_events
@@ -137,8 +143,6 @@ class SaleFeedStore:
                     if event.data.get("sale") == sale.address and await self._keep(place, event):
                         await self._fold(place, event, uplines.get(wallet_of(event) or "", ()))
                         new += 1
-                if transaction.cut:
-                    await self._cut_off(sale, transaction.signature)
             if move:
                 last = page[-1]
                 await self.connection.execute(
@@ -146,11 +150,6 @@ class SaleFeedStore:
                     [last.signature, last.slot, sale.id, last.slot],
                 )
         return new
-
-    async def _cut_off(self, sale: Followed, signature: str) -> None:
-        """One alert a sale, which only an operator closes: sums that agree do not prove that nothing was hidden."""
-        detail = f"a node cut the logs of {signature} off: events in it may be missing"
-        await raise_alert(self.connection, "chain_differs", f"logs:{sale.id}", detail, critical=True)
 
     async def _keep(self, place: _Place, event: Emitted) -> bool:
         sale, transaction, ordinal, _ = place

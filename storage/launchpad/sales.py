@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from domain.launchpad.curves import Shape
 from domain.launchpad.sale import SaleKeys
-from domain.launchpad.sale_life import PROJECT, STEPS, goes_on
+from domain.launchpad.sale_life import CANCELLED, PROJECT, STEPS, goes_on, shown
 from domain.launchpad.sale_messages import NewSale, OpenedSale
 from domain.shared import ids
 from domain.shared.events import Event
@@ -20,11 +20,13 @@ CHANNEL: Final = "launchpad_sales"
 _OPEN: Final = """
 INSERT INTO launchpad.sales (id, project_id, address, mint, vault, creator, platform, program_id, token_program,
   curve_type, initial_price, target_price, decimals, sale_supply, liquidity_supply, team_supply, other_supply, most,
-  max_wallet, soft_cap_lamports, hard_cap_lamports, tax_bps, referral_bps, starts_at, ends_at, operation_id)
+  max_wallet, soft_cap_lamports, hard_cap_lamports, tax_bps, referral_bps, starts_at, ends_at, cliff_seconds,
+  vest_seconds, operation_id)
 VALUES (%(id)s, %(project)s, %(address)s, %(mint)s, %(vault)s, %(creator)s, %(platform)s, %(program)s,
   %(token_program)s, %(shape)s, %(start_price)s, %(target_price)s, %(decimals)s, %(sale_supply)s,
   %(liquidity_supply)s, %(team_supply)s, %(other_supply)s, %(most)s, %(max_wallet)s, %(soft_cap)s, %(hard_cap)s,
-  %(tax_bps)s, %(referral_bps)s, to_timestamp(%(starts_at)s), to_timestamp(%(ends_at)s), %(operation)s)
+  %(tax_bps)s, %(referral_bps)s, to_timestamp(%(starts_at)s), to_timestamp(%(ends_at)s), %(cliff_seconds)s,
+  %(vest_seconds)s, %(operation)s)
 """
 
 
@@ -96,7 +98,10 @@ class SaleStore:
             )
             await _project(book.connection, row["project_id"], status)
             await _operation(book.connection, row["operation_id"], status, detail)
-            payload = {"project_id": row["project_id"], "sale_id": sale_id, "status": status, "pool_address": pool}
+            payload = {
+                **{"project_id": row["project_id"], "sale_id": sale_id, "pool_address": pool},
+                **{"status": shown(status), "cancelled": status == CANCELLED},
+            }
             await emit(book.connection, Event(topic="launchpad", type="sale_changed", payload=payload))
 
     async def finished(self, sale_id: str, summary: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from domain.launchpad.nonces import void
 from domain.launchpad.signing import LAUNCH
 from domain.launchpad.steps import MINT, plan_key
 from domain.launchpad.transactions import (
@@ -26,6 +27,8 @@ from domain.shared.errors import Broken, Rejected, Unavailable
 from storage.books import Books
 from storage.database import Connection
 from storage.events import new_id
+from storage.launchpad.day_limit import Cost, check_day, counted
+from storage.launchpad.owed_back import check_owed
 
 CONTROL = "launchpad.launches"
 _PLAN = ("key", "subject_kind", "subject_id", "payer", "instructions", "most_lamports")
@@ -76,28 +79,37 @@ def _plan(row: dict[str, Any]) -> Plan:
 
 
 async def add_attempt(
-    connection: Connection, transaction_id: str, number: int, draft: Draft, raw: bytes | None, signature: str | None
+    connection: Connection,
+    transaction_id: str,
+    number: int,
+    draft: Draft,
+    raw: bytes | None,
+    signature: str | None,
+    *,
+    lost_lamports: int = 0,
 ) -> None:
     """Store an attempt: `signed` when it has every signature, else `issued` to whoever signs first."""
     await connection.execute(
         """INSERT INTO launchpad.transaction_attempts
-             (transaction_id, number, status, message, raw, signature, blockhash, last_valid_height, compute_limit,
-              compute_price_micro_lamports, fee_lamports)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+             (transaction_id, number, status, message, raw, signature, blockhash, nonce_id, last_valid_height,
+              compute_limit, compute_price_micro_lamports, fee_lamports, lost_lamports)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         [
             *(transaction_id, number, "issued" if raw is None else "signed", draft.message, raw, signature),
-            *(draft.blockhash, draft.last_valid_height, draft.compute_limit, draft.compute_price_micro_lamports),
-            draft.fee_lamports,
+            *(draft.blockhash, draft.nonce_id, draft.last_valid_height),
+            *(draft.compute_limit, draft.compute_price_micro_lamports, draft.fee_lamports, lost_lamports),
         ],
     )
 
 
 class TransactionStore:
-    """What the signer and the sender ask of the books. `platform`: the wallet that needs nobody else's signature."""
+    """What the signer and the sender ask of the books. `platform`: the wallet that needs nobody else's signature.
+    `day_lamports`: what it may lose in 24 hours; who signs nothing gives none."""
 
-    def __init__(self, books: Books, platform: str) -> None:
+    def __init__(self, books: Books, platform: str, *, day_lamports: int = 0) -> None:
         self.books = books
         self.platform = platform
+        self.day_lamports = day_lamports
 
     async def get(self, key: str) -> Planned:
         async with self.books.begin() as book:
@@ -112,9 +124,10 @@ class TransactionStore:
             now = await read(book.connection, seen.plan.key, lock=True)
             if (now.newest, now.status) != (seen.newest, seen.status):
                 raise Unavailable("unavailable", f"{now.plan.key} has been signed meanwhile")
-            await self._allow(book.connection, now, draft.lost_lamports)
+            await self._allow(book.connection, now, Cost(draft.lost_lamports, draft.fee_lamports))
             number = now.newest.number + 1 if now.newest is not None else 1
-            await add_attempt(book.connection, now.id, number, draft, raw, signature)
+            lost = counted(now.plan, draft.lost_lamports)
+            await add_attempt(book.connection, now.id, number, draft, raw, signature, lost_lamports=lost)
             await _set(book.connection, now.id, "planned", None, None, None)
         return SignedAttempt(key=now.plan.key, number=number, signature=signature)
 
@@ -128,11 +141,11 @@ class TransactionStore:
             now = await read(book.connection, seen.plan.key, lock=True)
             if (now.newest, now.status) != (seen.newest, seen.status):
                 raise Unavailable("unavailable", f"{now.plan.key} has been signed meanwhile")
-            await self._allow(book.connection, now, lost_lamports)
+            await self._allow(book.connection, now, Cost(lost_lamports, fee=0))
             cursor = await book.connection.execute(
-                """UPDATE launchpad.transaction_attempts SET raw = %s, signature = %s
+                """UPDATE launchpad.transaction_attempts SET raw = %s, signature = %s, lost_lamports = %s
                    WHERE transaction_id = %s AND number = %s AND status = 'signed' AND signature IS NULL""",
-                [raw, signature, now.id, seen.newest.number],
+                [raw, signature, counted(now.plan, lost_lamports), now.id, seen.newest.number],
             )
             if cursor.rowcount != 1:
                 raise Broken("internal_error", f"attempt {seen.newest.number} of {now.plan.key} awaits no signature")
@@ -155,14 +168,20 @@ class TransactionStore:
             raise Unavailable("unavailable", f"{key} has been issued anew meanwhile")
         return SignedAttempt(key=key, number=number, signature=now.newest.signature)
 
-    async def _allow(self, connection: Connection, now: Planned, lost_lamports: int) -> None:
-        """What the platform's key may be used for, as the books say. Raises: Unavailable, Broken."""
+    async def _allow(self, connection: Connection, now: Planned, cost: Cost) -> None:
+        """What the platform's key may be used for, as the books say. Raises: Unavailable, Broken, Rejected."""
         plan = now.plan
-        if lost_lamports > plan.most_lamports:
-            detail = f"{plan.key} would cost {lost_lamports} lamports, allowed are {plan.most_lamports}"
+        if cost.lost > plan.most_lamports:
+            detail = f"{plan.key} would cost {cost.lost} lamports, allowed are {plan.most_lamports}"
             raise Broken("transaction_not_landing", detail)
-        if plan.subject_kind != LAUNCH:
-            return
+        await check_owed(connection, plan, self.platform)
+        if plan.subject_kind == LAUNCH:
+            await self._allow_launch(connection, now)
+        await check_day(connection, plan, cost, self.day_lamports)
+
+    async def _allow_launch(self, connection: Connection, now: Planned) -> None:
+        """It is wanted, launches are switched on, and its budget is not spent."""
+        plan = now.plan
         await _check_wanted(connection, plan)
         switch = await connection.execute("SELECT enabled FROM platform.controls WHERE name = %s", [CONTROL])
         control = await switch.fetchone()
@@ -188,15 +207,24 @@ class TransactionStore:
             raise Broken("transaction_not_landing", detail)
 
     async def record(self, landing: Landing) -> LandingRecorded:
-        """Write what became of an attempt. What is final is never changed again."""
+        """Write what became of an attempt. What is final is never changed again; for what is stuck, the plan that uses
+        its nonce up is written."""
         async with self.books.begin() as book:
             now = await read(book.connection, landing.key, lock=True)
             if now.newest is None or now.newest.number != landing.number or now.status == "finalized":
                 return LandingRecorded()
+            if landing.outcome is Outcome.STUCK:
+                assert now.newest.nonce_id is not None
+                ends = void(self.platform, now.newest.nonce_id, landing.key, landing.number)
+                await plan(book.connection, ends)
+                return LandingRecorded(again=True, void=ends.key)
             await book.connection.execute(
-                """UPDATE launchpad.transaction_attempts SET status = %s, err = %s, slot = %s,
+                """UPDATE launchpad.transaction_attempts SET status = %s, err = %s, slot = %s, lost_lamports = %s,
                      ended_at = clock_timestamp() WHERE transaction_id = %s AND number = %s""",
-                [landing.outcome.value, _json(landing.err), landing.slot, now.id, landing.number],
+                [
+                    *(landing.outcome.value, _json(landing.err), landing.slot),
+                    *(counted(now.plan, landing.lost_lamports), now.id, landing.number),
+                ],
             )
             if landing.outcome is Outcome.EXPIRED:
                 await _set(book.connection, now.id, "planned", None, None, None)
@@ -219,6 +247,11 @@ class TransactionStore:
             return [await planned(book.connection, row) for row in await cursor.fetchall()]
 
 
+async def open_again(connection: Connection, transaction_id: str) -> None:
+    """What failed for good is to be tried with another message."""
+    await _set(connection, transaction_id, "planned", None, None, None)
+
+
 async def _set(
     connection: Connection, transaction_id: str, status: str, signature: str | None, slot: int | None, err: Any
 ) -> None:
@@ -227,6 +260,10 @@ async def _set(
              updated_at = clock_timestamp() WHERE id = %s""",
         [status, signature, slot, _json(err), transaction_id],
     )
+    if status in ("finalized", "failed"):
+        await connection.execute(
+            "UPDATE launchpad.nonces SET transaction_id = NULL WHERE transaction_id = %s", [transaction_id]
+        )
 
 
 async def _check_wanted(connection: Connection, plan: Plan) -> None:

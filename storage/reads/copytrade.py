@@ -40,6 +40,8 @@ TRADES: Final = Listing(
     key="t.ordinal",
     kind="bigint",
 )
+_FACTS: Final = """replace(i.facts::text, '+00:00"', 'Z"')::json"""
+"""Kept as Postgres writes times; shown as the contract has them."""
 _ATTEMPT: Final = f"""'id', c.id, 'portfolio_scope', c.portfolio_scope, 'followed_user_id', c.followed_user_id,
   'label', u.label, 'group_key', c.group_key, 'kind', g.kind, 'market_id', g.condition_id, 'asset_ids', g.token_ids,
   'question', m.question, 'decision', c.decision, 'reason_codes', c.reason_codes,
@@ -61,7 +63,7 @@ ATTEMPT: Final = Listing(
       'due_at', {moment("g.due_at")}, 'jitter_ms', g.jitter_ms, 'window_start', {moment("g.window_start")},
       'event_time', {moment("g.event_time")}, 'detect_time', {moment("g.detect_time")},
       'book', i.book, 'book_source', i.book_source, 'book_requested_at', {moment("i.requested_at")},
-      'book_received_at', {moment("i.received_at")}, 'lateness_us', i.lateness_us, 'facts', i.facts,
+      'book_received_at', {moment("i.received_at")}, 'lateness_us', i.lateness_us, 'facts', {_FACTS},
       'levels', (SELECT coalesce(json_agg(json_build_object('level', f.level, 'price', {usdc("f.fill_price_micros")},
                    'shares', {usdc("f.filled_share_micros")}, 'notional_usdc', {usdc("f.fill_notional_micros")},
                    'fee_usdc', {usdc("f.fee_micros")}) ORDER BY f.level), '[]')

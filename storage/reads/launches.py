@@ -7,6 +7,7 @@ from typing import Final
 from storage.database import Connection, Pool
 from storage.reads.base import Found, Listing, Row, fetch_all, fetch_item, fetch_one, fetch_page, moment, sol
 from storage.reads.operations import STEPS
+from storage.reads.projects import PROMOTION
 
 _STATUS: Final = "CASE WHEN o.status = 'needs_operator' THEN 'needs_operator' ELSE l.status::text END"
 """A launch that waits for an operator says so, whatever step it was at."""
@@ -22,13 +23,15 @@ LAUNCHES: Final = Listing(
       'cancel_requested', l.cancel_requested_at IS NOT NULL,
       'failure_code', coalesce(l.failure_code, CASE WHEN o.status = 'needs_operator' THEN o.failure_code END),
       'failure_detail', CASE WHEN o.status = 'needs_operator' THEN o.summary ELSE l.failure_detail END,
+      'promotion', (SELECT {PROMOTION} FROM launchpad.promo_activations a WHERE a.project_id = l.id
+                    ORDER BY a.id DESC LIMIT 1),
       'operation_id', l.operation_id, 'created_at', {moment("l.created_at")},
       'updated_at', {moment("l.updated_at")})""",
     source="""launchpad.launches l JOIN launchpad.projects p ON p.id = l.id
               LEFT JOIN platform.operations o ON o.id = l.operation_id""",
     key="l.id",
     extra=f"""l.id, l.account_id AS owner, {_STATUS} AS status, l.step, l.signing, l.operation_id, l.cluster,
-              o.workflow_id, o.dispatched_at IS NOT NULL AS dispatched""",
+              l.signature_until, o.workflow_id, o.dispatched_at IS NOT NULL AS dispatched""",
 )
 
 

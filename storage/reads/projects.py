@@ -56,13 +56,21 @@ SELECT json_build_object(
 FROM launchpad.sales s LEFT JOIN launchpad.sale_events e ON e.sale_id = s.id AND e.kind = 'Traded'
 WHERE s.id = %s GROUP BY s.id
 """
-PROMOTIONS: Final = f"""
-SELECT json_build_object('id', a.id, 'tier_sol', {sol("a.tier_lamports")}, 'features', a.features,
-  'payment_signature', a.payment_signature, 'payer', a.payer,
+_MIRRORS: Final = """
+SELECT coalesce(json_agg(json_build_object('file', p.kind, 'cid', p.cid, 'arweave_id', m.arweave_id,
+  'uri', %(gateway)s || '/raw/' || m.arweave_id) ORDER BY p.kind), '[]')::text AS body
+FROM launchpad.pins p JOIN launchpad.mirrors m ON m.cid = p.cid
+WHERE p.launch_id = %(id)s AND p.unpinned_at IS NULL AND m.seen_at IS NOT NULL
+"""
+PROMOTION: Final = f"""json_build_object('id', a.id, 'tier_sol', {sol("a.tier_lamports")}, 'features', a.features,
+  'payment_signature', a.payment_signature, 'payer', a.payer, 'received_sol', {sol("a.received_lamports")},
   'status', CASE WHEN a.status = 'active' AND a.expires_at <= now() THEN 'expired' ELSE a.status::text END,
+  'refund_signature', a.refund_signature, 'refunded_at', {moment("a.refunded_at")},
   'activated_at', {moment("a.activated_at")}, 'expires_at', {moment("a.expires_at")},
-  'created_at', {moment("a.created_at")})::text AS body
-FROM launchpad.promo_activations a WHERE a.project_id = %s ORDER BY a.id DESC
+  'created_at', {moment("a.created_at")})"""
+"""Of `promo_activations a`."""
+PROMOTIONS: Final = f"""
+SELECT ({PROMOTION})::text AS body FROM launchpad.promo_activations a WHERE a.project_id = %s ORDER BY a.id DESC
 """
 
 
@@ -93,6 +101,13 @@ async def public(pool: Pool, project_id: str) -> bool:
 async def stats(pool: Pool, sale_id: str) -> str:
     """JSON: investors, trades, volume."""
     row = await fetch_one(pool, _STATS, [sale_id])
+    assert row is not None
+    return str(row["body"])
+
+
+async def mirrors(pool: Pool, project_id: str, gateway: str) -> str:
+    """JSON: its files that were seen on Arweave."""
+    row = await fetch_one(pool, _MIRRORS, {"id": project_id, "gateway": gateway})
     assert row is not None
     return str(row["body"])
 

@@ -27,11 +27,26 @@ _POSITIONS: Final = Listing(
     key="((to_char(o.created_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || o.wallet) COLLATE \"C\")",
     kind="text",
 )
+_VESTING: Final = f"""
+SELECT (g.data->>'at')::bigint AS starts_at, (g.data->>'vested_lamports')::bigint AS lamports,
+  (g.data->>'vested_tokens')::numeric AS tokens, coalesce(sum(c.value_lamports), 0) AS claimed_lamports,
+  coalesce(sum(c.tokens), 0) AS claimed_tokens,
+  {moment("to_timestamp((g.data->>'at')::bigint + s.cliff_seconds)")} AS cliff_at,
+  {moment("to_timestamp((g.data->>'at')::bigint + s.vest_seconds)")} AS ends_at
+FROM launchpad.sale_events g JOIN launchpad.sales s ON s.id = g.sale_id
+LEFT JOIN launchpad.sale_events c ON c.sale_id = g.sale_id AND c.kind = 'VestedClaimed'
+WHERE g.sale_id = %s AND g.kind = 'Graduated' GROUP BY g.id, s.id
+"""
 
 
 async def sale(pool: Pool, sale_id: str) -> Row | None:
     """Every column of the sale, and what its project says of the token."""
     return await fetch_one(pool, _SALE, [sale_id])
+
+
+async def vesting(pool: Pool, sale_id: str) -> Row | None:
+    """What the team of a graduated sale waits for, and has got; None before."""
+    return await fetch_one(pool, _VESTING, [sale_id])
 
 
 async def positions(pool: Pool, sale_id: str, *, wallet: str | None, limit: int, after: str | None) -> Found:

@@ -14,7 +14,9 @@ TREE_MOST: Final = 500
 """Wallets shown of a referral tree; the levels count all."""
 _STANDING: Final = f"""
 SELECT json_build_object('project_id', p.id, 'status', p.status, 'token_address', p.token_address, 'sale_id', s.id,
-    'sale_status', s.status, 'sold', {whole("s.sold", "s.decimals")}, 'raised_sol', {sol("s.raised_lamports")},
+    'sale_status', CASE s.status WHEN 'cancelled' THEN 'refunded' ELSE s.status::text END,
+    'cancelled', s.status IS NOT DISTINCT FROM 'cancelled', 'sold', {whole("s.sold", "s.decimals")},
+    'raised_sol', {sol("s.raised_lamports")},
     'soft_cap_sol', {sol("s.soft_cap_lamports")}, 'hard_cap_sol', {sol("s.hard_cap_lamports")},
     'tax_sol', {sol("s.tax_total_lamports")}, 'pool_address', s.pool_address, 'latched_at', {moment("s.latched_at")},
     'graduated_at', {moment("s.graduated_at")}, 'ends_at', {moment("p.ends_at")},

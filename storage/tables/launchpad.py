@@ -50,7 +50,8 @@ def of_project(*, nullable: bool = False) -> Column[Any]:
     return Column("project_id", Uuid, ForeignKey("launchpad.projects.id"), nullable=nullable, index=True)
 
 
-# What a creator uploaded. Only hashes and ids travel through workflows; the bytes stay here.
+# What a creator uploaded. Only hashes and ids travel through workflows; the bytes stay here. `uploaded_at`: last, when
+# the same content came again; what no launch uses goes some days after it.
 assets = Table(
     "assets",
     metadata,
@@ -62,6 +63,7 @@ assets = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    at("uploaded_at", default=True),
     created_at(),
     CheckConstraint("octet_length(content) BETWEEN 1 AND 5242880", name="size"),
     Index("uq_assets_content", "account_id", "sha256", unique=True),
@@ -87,6 +89,7 @@ launches = Table(
     words("metadata_uri", nullable=True),
     lamports("budget_lamports"),
     lamports("spent_lamports", default=0),
+    at("signature_until"),
     at("cancel_requested_at"),
     words("failure_code", nullable=True),
     words("failure_detail", default=""),
@@ -94,6 +97,16 @@ launches = Table(
     at("updated_at", default=True),
     created_at(),
     Index("ix_launches_status", "status"),
+    schema=SCHEMA,
+)
+
+# Which pictures a launch uses: those cannot be removed. One that was undone uses none.
+launch_assets = Table(
+    "launch_assets",
+    metadata,
+    Column("launch_id", Uuid, ForeignKey("launchpad.launches.id"), primary_key=True),
+    Column("asset_id", Uuid, ForeignKey("launchpad.assets.id"), primary_key=True, index=True),
+    created_at(),
     schema=SCHEMA,
 )
 
@@ -160,7 +173,21 @@ pins = Table(
     schema=SCHEMA,
 )
 
-# A promotion, paid by one transaction on chain that pays for nothing else.
+# The copy on Arweave of a pinned file. `tried_at`: so that no file waits behind one that is refused.
+mirrors = Table(
+    "mirrors",
+    metadata,
+    words("cid", primary_key=True),
+    words("arweave_id", nullable=True),
+    at("tried_at", nullable=False),
+    at("sent_at"),
+    at("seen_at"),
+    created_at(),
+    schema=SCHEMA,
+)
+
+# A promotion, paid by one transaction on chain that pays for nothing else. `received_lamports`: what it brought, from
+# `payer`; when the launch is undone, the process of `operation_id` pays that back.
 promo_activations = Table(
     "promo_activations",
     metadata,
@@ -170,9 +197,13 @@ promo_activations = Table(
     Column("features", JSONB, nullable=False),
     words("payment_signature", unique=True),
     words("payer", nullable=True),
+    lamports("received_lamports", nullable=True),
     Column("status", promo_status, nullable=False, server_default=text("'claimed'")),
     at("activated_at"),
     at("expires_at"),
+    words("refund_signature", nullable=True, unique=True),
+    at("refunded_at"),
+    of_operation(),
     created_at(),
     Index("ix_promo_activations_tier_lamports", "tier_lamports"),
     schema=SCHEMA,

@@ -26,6 +26,7 @@ sale_status = choice("sale_status", SCHEMA, "upcoming", "active", "graduated", "
 
 # One effect on the chain, named by `key`, which is its idempotency: `launch:{id}:mint`, `sale:{id}:graduate`, ...
 # `instructions`: [{program, accounts: [{address, signer, writable}], data (base64)}]; fixed once written.
+# `account_id`: who has asked for a trade, and hands it in.
 transactions = Table(
     "transactions",
     metadata,
@@ -40,6 +41,7 @@ transactions = Table(
     words("signature", nullable=True, unique=True),
     Column("slot", BigInteger),
     Column("err", JSONB),
+    Column("account_id", Uuid, ForeignKey("platform.accounts.id"), index=True),
     at("updated_at", default=True),
     created_at(),
     Index("ix_transactions_subject", "subject_kind", "subject_id"),
@@ -47,8 +49,22 @@ transactions = Table(
     schema=SCHEMA,
 )
 
+# Durable nonces of the platform's wallet `authority`: accounts on the chain, made by the plan `nonce:{id}`. Lent to one
+# transaction at a time, until that is settled.
+nonces = Table(
+    "nonces",
+    metadata,
+    uuid_key(),
+    words("address", unique=True),
+    words("authority"),
+    Column("transaction_id", Uuid, ForeignKey("launchpad.transactions.id"), unique=True),
+    created_at(),
+    schema=SCHEMA,
+)
+
 # One message of it: bytes that may be sent again for ever. A next attempt exists only when the one before is proven
-# expired. `issued`: a wallet's signature is awaited; `raw`: complete, with every signature.
+# expired. `issued`: a wallet's signature is awaited; `raw`: complete, with every signature. `lost_lamports`: of the
+# platform's wallet, as tried out until it has landed (storage/launchpad/day_limit.py).
 transaction_attempts = Table(
     "transaction_attempts",
     metadata,
@@ -59,15 +75,20 @@ transaction_attempts = Table(
     Column("raw", LargeBinary),
     words("signature", nullable=True, unique=True),
     words("blockhash"),
+    Column("nonce_id", Uuid, ForeignKey("launchpad.nonces.id")),
     Column("last_valid_height", BigInteger),
     Column("compute_limit", Integer, nullable=False),
     Column("compute_price_micro_lamports", BigInteger, nullable=False),
     lamports("fee_lamports"),
+    lamports("lost_lamports", default=0),
     Column("err", JSONB),
     Column("slot", BigInteger),
     at("ended_at"),
     created_at(),
     Index("ix_transaction_attempts_message", "message", postgresql_using="hash"),
+    Index("ix_transaction_attempts_ended_at", "ended_at"),
+    Index("ix_transaction_attempts_nonce_id", "nonce_id", postgresql_where=text("nonce_id IS NOT NULL")),
+    Index("ix_transaction_attempts_signed", "transaction_id", postgresql_where=text("status = 'signed'")),
     schema=SCHEMA,
 )
 
@@ -103,6 +124,8 @@ sales = Table(
     Column("referral_bps", Integer, nullable=False),
     at("starts_at", nullable=False),
     at("ends_at", nullable=False),
+    Column("cliff_seconds", BigInteger, nullable=False, server_default=text("0")),
+    Column("vest_seconds", BigInteger, nullable=False, server_default=text("0")),
     Column("status", sale_status, nullable=False, server_default=text("'upcoming'")),
     units("sold", default=0),
     lamports("raised_lamports", default=0),
@@ -142,7 +165,12 @@ sale_events = Table(
     created_at(),
     Index("uq_sale_events_place", "signature", "ordinal", unique=True),
     Index("ix_sale_events_sale", "sale_id", "id"),
-    Index("ix_sale_events_graduated", "sale_id", postgresql_where=text("kind = 'Graduated'")),
+    Index(
+        "ix_sale_events_after",
+        "sale_id",
+        "kind",
+        postgresql_where=text("kind IN ('Graduated', 'VestedClaimed', 'PositionClosed')"),
+    ),
     Index("ix_sale_events_wallet", "wallet", "id"),
     schema=SCHEMA,
 )

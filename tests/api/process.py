@@ -14,6 +14,7 @@ import httpx
 
 from localnet.ports import free_port
 from tests.api.lab import CHAIN_ID, GAS, HOT, NOWHERE, TOKEN
+from tests.patience import PATIENCE_S, until
 from tests.world import Wallets
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,7 @@ class ServerProcess:
     async def stop(self) -> int:
         """SIGTERM, then its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 15)
+        return await asyncio.wait_for(self.process.wait(), PATIENCE_S)
 
     @property
     def rss_mb(self) -> float:
@@ -62,15 +63,15 @@ async def running_server(dsn: str, **changes: str) -> AsyncIterator[ServerProces
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx.AsyncClient() as client:
-            for _ in range(300):
+
+            async def serves() -> bool:
                 try:
-                    if (await client.get(f"{url}/api/health")).status_code == 200:
-                        break
+                    return (await client.get(f"{url}/api/health")).status_code == 200
                 except httpx.TransportError:
                     assert process.returncode is None, "the server ended"
-                    await asyncio.sleep(0.05)
-            else:
-                raise AssertionError("the server did not start")
+                    return False
+
+            await until(serves)
         yield ServerProcess(process, url)
     finally:
         if process.returncode is None:

@@ -128,10 +128,10 @@ async def _in_flight(api: Api, key: str, seconds: int, path: str, body: dict[str
 
 async def test_in_flight_is_told_and_taken_over_after_30_s(api: Api) -> None:
     body, key = await _body(api), secrets.token_hex(8)
-    await _in_flight(api, key, 25, PATH, body)
+    await _in_flight(api, key, 5, PATH, body)
     problem(await api.post(PATH, body, Idempotency_Key=key), 409, "idempotency_in_flight")
     await api.rows(
-        "UPDATE platform.idempotency_keys SET locked_at = locked_at - interval '10 seconds' WHERE key = %s", key
+        "UPDATE platform.idempotency_keys SET locked_at = locked_at - interval '30 seconds' WHERE key = %s", key
     )
     assert (await api.post(PATH, body, Idempotency_Key=key)).status_code == 202
     hit = await api.post(PATH, body, Idempotency_Key=key)

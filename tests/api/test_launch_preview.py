@@ -18,6 +18,7 @@ from tests.picture_lab import png
 from tests.world.svm import running_svm
 
 PATH = "/api/launchpad/preview"
+MEMO = "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -173,6 +174,8 @@ async def test_the_creators_balance_is_looked_at_and_a_silent_chain_is_a_warning
         svm.fund(wallet, 10**9)
         svm.warp(slots=100)
         assert not {"wallet_low", "chain_silent", "no_chain"} & await codes()
+        found = problem(await api.post(PATH, body(creator_wallet=MEMO)), 409, "launch_refused")
+        assert (found["errors"][0]["pointer"], "no wallet" in found["detail"]) == ("/creator_wallet", True)
         for port in range(len(svm.ports)):
-            svm.fail("getBalance", "cut", port=port, times=None)
+            svm.fail("getMultipleAccounts", "cut", port=port, times=None)
         assert "chain_silent" in await codes()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.launchpad.sale_views import BuyAsk
 from domain.exchange.custody import Solvency
 from domain.launchpad import curves
 from domain.launchpad.reconcile import Reconciled
@@ -14,19 +13,10 @@ from domain.shared.money import format_amount
 from storage.database import transaction
 from tests import launchpad_rows as rows
 from tests.api.lab import Api, problem
-from tests.launchpad_rows import CURVE, MOST, SOL, SUPPLY, Row
+from tests.api.projects_lab import buy, make
+from tests.launchpad_rows import CURVE, MOST, SOL, SUPPLY
 
 READER = ["launchpad:read"]
-
-
-async def make(api: Api, **change: Any) -> Row:
-    async with transaction(api.deps.writes) as connection:
-        return await rows.project(connection, api.admin_id, **change)
-
-
-async def buy(api: Api, row: Row, lamports: int, who: str | None = None, uplines: tuple[str, ...] = ()) -> int:
-    async with transaction(api.deps.writes) as connection:
-        return await rows.trade(connection, row, who or rows.wallet(), lamports, uplines)
 
 
 async def listed(api: Api, query: str = "") -> list[str]:
@@ -149,34 +139,6 @@ async def test_a_failed_token_is_worth_nothing_and_a_pool_too_small_leaves_no_li
     assert (await api.get(f"/api/sync/launchpad/{row.project_id}")).json()["market_cap_sol"] == "0"
     await api.rows(change, '{"status": 2, "pooled_lamports": 0}', row.sale_id)
     assert (await api.get(f"/api/sync/launchpad/{row.project_id}")).json()["liquidity_sol"] == "0"
-
-
-async def test_a_cancelled_sale_is_told_as_refunded(api: Api) -> None:
-    row = await make(api)
-    await api.rows("UPDATE launchpad.sales SET status = 'cancelled' WHERE id = %s", row.sale_id)
-    found = (await api.get(f"/api/launchpad/sales/{row.sale_id}")).json()
-    assert (found["status"], found["cancelled"]) == ("refunded", True)
-
-
-async def test_positions_come_newest_first_page_by_page(api: Api) -> None:
-    row, wallets = await make(api), [rows.wallet() for _ in range(5)]
-    for wallet in wallets:
-        await buy(api, row, SOL // 10, wallet)
-    path, found, cursor = f"/api/launchpad/sales/{row.sale_id}/positions?limit=2", [], ""
-    for count in (2, 2, 1):
-        page = (await api.get(path + cursor)).json()
-        assert len(page["items"]) == count
-        found += [item["wallet"] for item in page["items"]]
-        cursor = f"&cursor={page['next_cursor']}"
-    assert found == wallets[::-1]
-    [only] = (await api.get(f"{path}&wallet={wallets[0]}")).json()["items"]
-    assert only["wallet"] == wallets[0]
-
-
-def test_a_supply_without_decimals_can_be_asked_for_whole() -> None:
-    asked = BuyAsk.model_validate({"wallet": rows.wallet(), "tokens": "9" * 18, "max_sol": "1"})
-    assert asked.tokens == (10**18 - 1) * 10**9
-    assert asked.max_sol == SOL
 
 
 async def test_tax_of_an_unlatched_sale_is_escrow_and_of_a_failed_one_nothing(fresh_api: Api) -> None:

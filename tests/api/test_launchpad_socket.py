@@ -5,93 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import psycopg
-import pytest
 import pytest_asyncio
-import websockets
-from websockets.asyncio.client import ClientConnection, connect
 
-from storage.accounts import add_account, add_key, ensure_admin, new_key, open_session
-from storage.database import Pool, make_pool, transaction
+from storage.accounts import add_account, add_key, new_key, open_session
+from storage.database import transaction
 from tests import launchpad_rows as rows
-from tests.api.process import ServerProcess, running_server
-from tests.launchpad_rows import SOL, Row
-
-Told = dict[str, Any]
-QUICK = {"LAUNCHPAD_SYNC_PROJECT_S": "0", "LAUNCHPAD_SYNC_WALLET_S": "0", "LAUNCHPAD_SYNC_SYSTEM_S": "0"}
-
-
-class Client:
-    """Says and hears JSON; what is wanted next must come next, heartbeats aside."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-
-    async def say(self, op: str, channel: str = "", key: str = "", **more: Any) -> None:
-        await self.connection.send(json.dumps({"op": op, "channel": channel, "key": key, **more}))
-
-    async def next(self) -> Told:
-        async with asyncio.timeout(10):
-            while True:
-                told: Told = json.loads(await self.connection.recv())
-                if told["op"] != "heartbeat":
-                    return told
-
-    async def follow(self, channel: str, key: str = "", **more: Any) -> Told:
-        await self.say("subscribe", channel, key, **more)
-        told = await self.next()
-        assert (told.get("channel"), told.get("key")) == (channel, key), told
-        return told
-
-    async def rest(self) -> None:
-        """Hear until the connection is closed."""
-        async with asyncio.timeout(20):
-            while True:
-                await self.connection.recv()
-
-    async def flood(self) -> None:
-        async with asyncio.timeout(20):
-            while True:
-                await self.say("subscribe", "tax-stats")
-
-    async def closed(self) -> int:
-        """The code it is closed with."""
-        with pytest.raises(websockets.ConnectionClosed) as closing:
-            await self.rest()
-        assert closing.value.rcvd is not None
-        return closing.value.rcvd.code
-
-
-class Stage:
-    """A server, and the launchpad's rows behind it."""
-
-    def __init__(self, server: ServerProcess, pool: Pool, admin: str, admin_id: str, dsn: str) -> None:
-        self.server, self.pool, self.admin, self.admin_id, self.dsn = server, pool, admin, admin_id, dsn
-
-    @asynccontextmanager
-    async def client(self, key: str | None = None, **headers: str) -> AsyncIterator[Client]:
-        named = headers | ({"Authorization": f"Bearer {key}"} if key else {})
-        url = self.server.url.replace("http", "ws") + "/api/sync"
-        async with connect(url, additional_headers=named, proxy=None) as connection:
-            yield Client(connection)
-
-    async def project(self, **change: Any) -> Row:
-        async with transaction(self.pool) as connection:
-            return await rows.project(connection, self.admin_id, **change)
-
-    async def buy(self, row: Row, who: str | None = None, uplines: tuple[str, ...] = ()) -> int:
-        async with transaction(self.pool) as connection:
-            return await rows.trade(connection, row, who or rows.wallet(), SOL, uplines)
-
-
-@asynccontextmanager
-async def staged(dsn: str, **changes: str) -> AsyncIterator[Stage]:
-    async with running_server(dsn, **{**QUICK, **changes}) as server, make_pool(dsn, size=4, name="test") as pool:
-        admin = new_key()
-        yield Stage(server, pool, admin, await ensure_admin(pool, admin), dsn)
+from tests.api.sync_stage import Stage, Told, staged
+from tests.launchpad_rows import SOL
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -265,89 +187,3 @@ async def test_what_is_booked_a_moment_after_its_event_is_told_too(stage: Stage)
         late = await client.next()
         chained([delta, late], snapshot["seq"])
         assert (late["events"], late["seq"], late["state"]) == ([], delta["seq"], {"read_slot": 4711})
-
-
-async def test_mistakes_are_answered_and_the_connection_goes_on(stage: Stage) -> None:
-    hidden = await stage.project(status="preparing")
-    async with stage.client() as client:
-        for text in ("", "{", "[]", '{"op":"shout"}', '{"op":"ping","more":1}', "\ud800".encode("utf-8", "replace")):
-            await client.connection.send(text)
-            assert (await client.next())["code"] == "malformed_request", text
-        assert (await client.follow("gossip"))["code"] == "validation_failed"
-        assert (await client.follow("project", "x"))["code"] == "validation_failed"
-        assert (await client.follow("tax-stats", "x"))["code"] == "validation_failed"
-        assert (await client.follow("project", hidden.project_id))["code"] == "not_found"
-        await client.say("ping")
-        assert await client.next() == {"op": "pong"}
-
-
-async def test_an_unfollowed_channel_is_silent(stage: Stage) -> None:
-    row, other = await stage.project(), await stage.project()
-    async with stage.client() as client:
-        await client.follow("project", row.project_id)
-        await client.follow("project", other.project_id)
-        await client.say("unsubscribe", "project", row.project_id)
-        assert (await client.next())["op"] == "unsubscribed"
-        await stage.buy(row)
-        await stage.buy(other)
-        assert (await client.next())["key"] == other.project_id
-
-
-async def test_a_project_that_is_withdrawn_is_gone(stage: Stage) -> None:
-    row = await stage.project()
-    async with stage.client() as client:
-        await client.follow("project", row.project_id)
-        async with transaction(stage.pool) as connection:
-            await connection.execute("UPDATE launchpad.projects SET status = 'undone' WHERE id = %s", [row.project_id])
-            await rows.tell(connection, row, "project_changed")
-        assert (await client.next())["op"] == "gone"
-
-
-async def test_one_connection_follows_only_so_many(stage: Stage) -> None:
-    made = [await stage.project() for _ in range(51)]
-    async with stage.client() as client:
-        told = [await client.follow("project", row.project_id) for row in made]
-    assert [one["op"] for one in told] == ["snapshot"] * 50 + ["error"]
-    assert told[-1]["code"] == "rate_limited"
-
-
-async def test_a_giant_ends_the_connection(stage: Stage) -> None:
-    async with stage.client() as client:
-        await client.connection.send("x" * 5_000)
-        assert await client.closed() == 1009
-
-
-async def test_a_flood_of_messages_ends_the_connection(stage: Stage) -> None:
-    """Who does not stop talking may not hear why."""
-    async with stage.client() as client:
-        with pytest.raises(websockets.ConnectionClosed):
-            await client.flood()
-
-
-async def test_a_client_that_does_not_read_is_dropped_and_the_others_go_on(stage: Stage) -> None:
-    row = await stage.project()
-    async with stage.client() as good, stage.client() as lazy:
-        await good.follow("project", row.project_id)
-        await lazy.follow("project", row.project_id)
-        lazy.connection.transport.pause_reading()
-        padding = "x" * 60_000
-        for number in range(300):
-            async with transaction(stage.pool) as connection:
-                await rows.tell(connection, row, "said", padding=padding, number=number)
-            await good.next()
-        await asyncio.sleep(11)
-        lazy.connection.transport.resume_reading()
-        with pytest.raises(websockets.ConnectionClosed):
-            await lazy.rest()
-        await stage.buy(row)
-        assert (await good.next())["events"][0]["type"] == "sale_traded"
-
-
-async def test_sigterm_tells_clients_to_come_back(database: str) -> None:
-    async with staged(database) as going:
-        row = await going.project()
-        async with going.client() as client:
-            await client.follow("project", row.project_id)
-            stopping = asyncio.create_task(going.server.stop())
-            assert await client.closed() == 1012
-            assert await stopping == 0

@@ -12,6 +12,7 @@ import pytest
 
 from domain.launchpad.cids import cid_of
 from domain.launchpad.pictures import BYTES_MOST
+from storage.events import new_id
 from storage.intents.pictures import MOST
 from tests.api.lab import Api, problem
 from tests.picture_lab import KINDS, gif, jpeg, png
@@ -90,6 +91,28 @@ async def test_others_do_not_see_it_and_staff_does(api: Api) -> None:
     )
 
 
+async def test_staff_removes_what_no_launch_uses(api: Api) -> None:
+    account_id, key = await api.account("creator")
+    picture_id = (await upload(api, png(9, 9), key)).json()["id"]
+    where = f"{PATH}/{picture_id}"
+    problem(await api.call("DELETE", where, key), 403, "forbidden")
+    launch_id = new_id()
+    await api.rows(
+        """INSERT INTO launchpad.launches (id, account_id, request, cluster, signing, creator_wallet, budget_lamports)
+           VALUES (%s, %s, '{}', 'localnet', 'platform', 'w', 0)""",
+        launch_id, account_id,
+    )  # fmt: skip
+    await api.rows("INSERT INTO launchpad.launch_assets (launch_id, asset_id) VALUES (%s, %s)", launch_id, picture_id)
+    used = problem(await api.call("DELETE", where), 409, "conflict")
+    assert launch_id in used["detail"]
+    await api.rows("DELETE FROM launchpad.launch_assets WHERE asset_id = %s", picture_id)
+    assert (await api.call("DELETE", where)).status_code == 204
+    problem(await api.call("DELETE", where), 404, "not_found")
+    problem(await api.get(where, key), 404, "not_found")
+    [entry] = await api.rows("SELECT action, detail FROM platform.audit_log WHERE subject = %s", picture_id)
+    assert (entry["action"], entry["detail"]) == ("picture_removed", {"account_id": account_id})
+
+
 async def test_five_megabytes_and_not_a_byte_more(api: Api) -> None:
     _, key = await api.account("creator")
     pad = BYTES_MOST - len(png())
@@ -121,7 +144,7 @@ async def test_a_body_without_an_announced_length_is_bounded_too(api: Api) -> No
 )
 async def test_what_is_no_whole_picture_is_refused(api: Api, content: bytes) -> None:
     _, key = await api.account("creator")
-    problem(await upload(api, content, key), 409, "asset_unreadable")
+    problem(await upload(api, content, key), 400, "asset_unreadable")
     assert (await api.get(PATH, key)).json()["items"] == []
 
 

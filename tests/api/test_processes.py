@@ -18,6 +18,7 @@ from localnet.sink import WebhookSink
 from storage.database import transaction
 from storage.operations import set_operation
 from tests.api.lab import POLICY, Api, problem
+from tests.patience import PATIENCE_S
 from tests.world import World
 
 Opened = tuple[World, Api]
@@ -174,7 +175,7 @@ async def test_retry_reaches_running_processes_and_refuses_ended_ones(both: Open
     assert answer.status_code == 202
     assert (await api.post(f"/api/exchange/withdrawals/{withdrawal_id}/cancel", None, key)).status_code == 200
     handle = world.client.get_workflow_handle(f"withdrawal:{withdrawal_id}")
-    await asyncio.wait_for(handle.result(), 10)
+    await asyncio.wait_for(handle.result(), PATIENCE_S)
     async with transaction(api.deps.writes) as connection:
         await set_operation(connection, operation_id, "failed", "ended")
     problem(await api.post(f"/api/operations/{operation_id}/retry"), 409, "not_retryable")

@@ -60,7 +60,12 @@ async def test_a_creator_signs_both_transactions(database: str, tmp_path: Path) 
             found = await shown(lab, api, key, where, step)
             assert found["status"] == "waiting_signature"
             issued = base64.b64decode(found["to_sign"]["transaction_base64"])
-            assert (await shown(lab, api, key, where, step))["to_sign"] == found["to_sign"]
+            left = datetime.fromisoformat(found["to_sign"]["expires_at"]) - datetime.now(UTC)
+            assert timedelta(minutes=10) < left <= timedelta(minutes=15)
+            await lab.node.control("warp", slots=1_000)  # many times as long as a blockhash lives
+            again = (await shown(lab, api, key, where, step))["to_sign"]
+            assert again["transaction_base64"] == found["to_sign"]["transaction_base64"]
+            assert again["last_valid_block_height"] >= found["to_sign"]["last_valid_block_height"] + 900
             problem(await hand_in(api, key, where, issued), 409, "transaction_altered")
             problem(await hand_in(api, key, where, b"nonsense"), 409, "transaction_altered")
             signed = lab.signed_by(lab.creator, issued)

@@ -14,6 +14,8 @@ from solders.keypair import Keypair
 
 from api.launchpad.asked import REQUEST_EXAMPLE
 from domain.launchpad.launching import LaunchPolicy
+from storage.database import transaction
+from storage.launchpad import promos
 from tests.api.lab import Api, problem
 from tests.picture_lab import png
 
@@ -143,6 +145,30 @@ async def test_a_payment_is_named_once(pad: Api) -> None:
     assert (await deploy(pad, key, body | paid)).status_code == 202
     problem(await deploy(pad, key, body | paid), 409, "payment_used")
     problem(await deploy(pad, other, elses | paid), 409, "payment_used")
+
+
+async def test_a_creator_sees_his_payment_and_its_way_back(pad: Api) -> None:
+    _, key, body = await creator(pad)
+    payment = str(Keypair().sign_message(b"once"))
+    asked = body | {"promo_tier_sol": "0.5", "promo_payment_signature": payment}
+    launch = (await deploy(pad, key, asked)).json()
+    wallet, where = body["creator_wallet"], f"{LAUNCHES}/{launch['id']}"
+    named = launch["promotion"]
+    assert (named["status"], named["payer"], named["received_sol"]) == ("claimed", None, None)
+    async with transaction(pad.deps.writes) as connection:
+        await promos.found(connection, launch["id"], wallet, 10**9 // 2)
+        await promos.give_back(connection, launch["id"])
+    owed = (await pad.get(where, key)).json()["promotion"]
+    assert (owed["status"], owed["payer"], owed["received_sol"]) == ("refund_due", wallet, "0.5")
+    listed = (await pad.get("/api/operations?kind=promo_refund", key)).json()["items"]
+    assert [(one["subject_id"], one["summary"]) for one in listed] == [(owed["id"], f"Pay 0.5 SOL back to {wallet}")]
+    await pad.rows(
+        """UPDATE launchpad.promo_activations SET status = 'refunded', refund_signature = 'sig', refunded_at = now()
+           WHERE id = %s""",
+        owed["id"],
+    )
+    paid = (await pad.get(where, key)).json()["promotion"]
+    assert (paid["status"], paid["refund_signature"]) == ("refunded", "sig")
 
 
 async def test_launches_that_are_switched_off_are_refused(pad: Api) -> None:

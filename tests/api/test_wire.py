@@ -14,6 +14,7 @@ from api.docs import build
 from api.http.bodies import splice
 from api.http.limits import Buckets
 from api.http.strict import too_deep
+from api.locked_paths import COPYTRADE
 from domain.shared.errors import Rejected
 from domain.shared.problems import PROBLEMS
 from storage.migrate import pending, upgrade
@@ -76,6 +77,21 @@ async def test_bodies_that_are_not_json(api: Api, content: bytes) -> None:
     headers = {"Authorization": f"Bearer {api.admin}", "Content-Type": "application/json"}
     answer = await api.client.post("/api/accounts", content=content, headers=headers)
     problem(answer, 400, "malformed_request")
+
+
+async def test_paths_that_the_sources_lock_lead_to_where_they_are(api: Api) -> None:
+    for path in ("overview", "users", "users/7", "portfolio/global", "trades?limit=3", "copy-attempts", "markets"):
+        answer = await api.get(f"/api/{path}", None)
+        assert (answer.status_code, answer.headers["location"]) == (308, f"/api/copytrade/{path}")
+        assert (await api.get(answer.headers["location"])).status_code in (200, 404)
+    for path in ("config/global", "config/user/7", "control/pause", "users"):
+        answer = await api.call("POST", f"/api/{path}", json={})
+        assert (answer.status_code, answer.headers["location"]) == (308, f"/api/copytrade/{path}")
+
+
+async def test_no_answer_names_its_character_set_twice(api: Api) -> None:
+    for path in ("/metrics", "/api/docs"):
+        assert (await api.get(path, None)).headers["content-type"].count("charset") == 1
 
 
 async def test_other_media_types_are_refused(api: Api) -> None:
@@ -148,6 +164,8 @@ async def test_routes_need_a_key_unless_listed_as_open(api: Api) -> None:
         if not isinstance(route, HTTPRoute) or route.path_format in OPEN or route.path_format.startswith("/api/docs"):
             continue
         path = route.path_format
+        if path.split("/")[2] in COPYTRADE:
+            continue  # says where to ask
         for name in route.path_parameters:
             path = path.replace("{" + name + "}", "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f")
         for method in route.route_handler_map:

@@ -22,6 +22,7 @@ from gateways.evm.fallback import FallbackRpc
 from gateways.evm.rpc import JsonRpc
 from localnet.evm import CHAIN_ID, Evm
 from localnet.ports import free_port
+from tests.patience import PATIENCE_S
 
 GWEI = 10**9
 RICH = 10**24
@@ -54,7 +55,7 @@ class Lab:
 
     def node(self, *urls: str, ws_url: str = "", poll_s: float = 0.25, silence_s: float = 10.0) -> EvmNode:
         """The gateway under test, on anvil or on the URLs given. Quick to give up."""
-        nodes = [JsonRpc(url, timeout_s=1.0, budget_s=2.0) for url in urls or (self.evm.rpc_url,)]
+        nodes = [JsonRpc(url, timeout_s=3.0, budget_s=6.0) for url in urls or (self.evm.rpc_url,)]
         return EvmNode(
             FallbackRpc(nodes, quarantine=self.quarantine),
             chain_id=CHAIN_ID,
@@ -120,7 +121,7 @@ class Lab:
         return "0x" + bytes(account.sign_transaction(fields).raw_transaction).hex()
 
     async def receipt(self, tx_hash: str) -> dict[str, Any]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 receipt: dict[str, Any] | None = await self.rpc.call("eth_getTransactionReceipt", tx_hash)
                 if receipt:
@@ -216,3 +217,20 @@ async def odd_node(target: str) -> AsyncIterator[OddNode]:
         yield node
     finally:
         await runner.cleanup()
+
+
+def answers_with(make: Any, *, times: int = 10**9) -> Fault:
+    """A fault that replaces the first `times` answers."""
+    left = [times]
+
+    async def fault(_asked: list[dict[str, Any]], answers: list[dict[str, Any]]) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            return make(answers)
+        return answers if len(answers) > 1 else answers[0]
+
+    return fault
+
+
+def http(status: int, text: str = "", **headers: str) -> Any:
+    return lambda _answers: web.Response(status=status, text=text, headers=headers)

@@ -22,6 +22,7 @@ from domain.shared import ids
 from domain.shared.ledger import Transfer, available, custody, move
 from localnet.evm_faults import Result
 from localnet.evm_proxy import EvmProxy
+from tests.patience import PATIENCE_S
 from tests.world import CHAIN_ID, USDC, World
 
 MANY = 12
@@ -53,11 +54,11 @@ async def _status(world: World, tx_hash: str) -> WorkflowExecutionStatus | None:
     return (await handle.describe()).status
 
 
-async def _told(world: World, tx_hash: str, timeout: float = 30) -> None:
+async def _told(world: World, tx_hash: str) -> None:
     """The process knows and has ended; nobody is left to tell."""
-    await world.until(lambda: world.deposit(tx_hash), lambda row: row["told_at"] is not None, timeout)
+    await world.until(lambda: world.deposit(tx_hash), lambda row: row["told_at"] is not None)
     handle = world.client.get_workflow_handle(ids.deposit(CHAIN_ID, tx_hash, 0))
-    await asyncio.wait_for(handle.result(), 10)
+    await asyncio.wait_for(handle.result(), PATIENCE_S)
 
 
 def _verified(row: dict[str, Any]) -> VerifiedDeposit:
@@ -199,7 +200,7 @@ async def test_row_that_somebody_works_on_is_left_out_without_waiting(idle_world
     store = world.deposit_store()
     async with world.parts.books.begin() as book:
         await book.connection.execute("SELECT 1 FROM exchange.deposits WHERE id = %s FOR UPDATE", [rows[0]["id"]])
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             assert await store.credit_plain([_verified(row) for row in rows]) == [rows[1]["id"]]
     assert await store.credit_plain([_verified(row) for row in rows]) == [rows[0]["id"]]
     assert await store.credit_plain([_verified(row) for row in rows]) == []
@@ -263,7 +264,7 @@ async def test_worker_killed_between_the_credit_and_the_signal_tells_it_after_it
     await world.temporal.start()
     assert await _status(world, tx_hash) == WorkflowExecutionStatus.RUNNING
     async with world.workers():
-        await _told(world, tx_hash, timeout=60)
+        await _told(world, tx_hash)
     assert await world.available(account) == 1 * USDC
     await world.check_books()
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
 from domain.shared.errors import Failure, Unavailable
 from gateways.evm.addresses import keccak
-from gateways.protocols import Quarantined, RangeTooLarge
+from gateways.evm.protocols import RangeTooLarge
+from gateways.protocols import Quarantined
 from localnet.evm_faults import ODD_ENVELOPES, Drop, Envelope, ForwardThen, Swallow
 from localnet.evm_proxy import EvmProxy
-from tests.chain.gateway_lab import Fault, Lab, OddNode, chain, fresh_address, odd_node
+from tests.chain.gateway_lab import Lab, OddNode, answers_with, chain, fresh_address, http, odd_node
 
 
 @pytest_asyncio.fixture
@@ -29,23 +29,6 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 async def proxy(lab: Lab) -> AsyncIterator[OddNode]:
     async with odd_node(lab.evm.rpc_url) as proxy:
         yield proxy
-
-
-def answers_with(make: Any, *, times: int = 10**9) -> Fault:
-    """A fault that replaces the first `times` answers."""
-    left = [times]
-
-    async def fault(_asked: list[dict[str, Any]], answers: list[dict[str, Any]]) -> Any:
-        left[0] -= 1
-        if left[0] >= 0:
-            return make(answers)
-        return answers if len(answers) > 1 else answers[0]
-
-    return fault
-
-
-def http(status: int, text: str = "", **headers: str) -> Any:
-    return lambda _answers: web.Response(status=status, text=text, headers=headers)
 
 
 HTML = "<html><h1>502 Bad Gateway</h1></html>"
@@ -64,7 +47,7 @@ async def test_faults_that_pass_are_retried(lab: Lab, proxy: OddNode, make: Any)
 
 async def test_faults_that_stay_become_unavailable_within_seconds(lab: Lab, proxy: OddNode) -> None:
     proxy.fault = answers_with(http(502, HTML))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         with pytest.raises(Unavailable) as caught:
             await lab.node(proxy.url).head()
     assert (caught.value.code, caught.value.data["attempts"]) == ("chain_unavailable", 4)
@@ -91,7 +74,7 @@ async def test_a_stalled_node_costs_a_time_out(lab: Lab, proxy: OddNode) -> None
         await asyncio.sleep(60)
 
     proxy.fault = stall
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(20):
         with pytest.raises(Unavailable) as caught:
             await lab.node(proxy.url).base_fee()
     assert caught.value.data["timeout"] is True
@@ -191,51 +174,6 @@ async def test_a_receipt_from_another_block_than_its_log(lab: Lab, proxy: OddNod
     assert caught.value.code == "chain_lagging"
 
 
-async def test_the_second_node_answers_when_the_first_is_down(lab: Lab, proxy: OddNode) -> None:
-    proxy.fault = answers_with(http(500))
-    node = lab.node(proxy.url, lab.evm.rpc_url)
-    assert (await node.head()).latest.number == await lab.head()
-    asked = proxy.http_requests
-    await node.base_fee()
-    assert proxy.http_requests == asked, "a node that just failed is not asked first again"
-
-
-async def test_an_odd_first_node_is_reported_while_the_second_answers(lab: Lab, proxy: OddNode) -> None:
-    proxy.fault = answers_with(lambda _answers: {"jsonrpc": "1.0"})
-    await lab.node(proxy.url, lab.evm.rpc_url).base_fee()
-    assert [(kind, payload) for _, kind, _, payload in lab.odd] == [("envelope", {"jsonrpc": "1.0"})]
-
-
-async def test_two_nodes_on_different_forks_stop_the_chain(lab: Lab, tmp_path: Path) -> None:
-    async with chain(tmp_path / "other", set_up=False) as other:
-        await lab.mine(3)
-        await other.mine(await lab.head())
-        node = lab.node(lab.evm.rpc_url, other.evm.rpc_url)
-        for read in (node.head(), node.blocks([1])):
-            with pytest.raises(Unavailable, match="disagree") as caught:
-                await read
-            assert caught.value.code == "chain_lagging"
-
-
-async def test_a_second_node_behind_on_another_fork_is_noticed(lab: Lab, tmp_path: Path) -> None:
-    async with chain(tmp_path / "other", set_up=False) as other:
-        await lab.mine(10)
-        await other.mine(3)
-        with pytest.raises(Unavailable, match="disagree on block 3"):
-            await lab.node(lab.evm.rpc_url, other.evm.rpc_url).head()
-
-
-async def test_two_nodes_that_agree_or_one_away(lab: Lab, proxy: OddNode) -> None:
-    node = lab.node(lab.evm.rpc_url, proxy.url)
-    assert (await node.head()).latest.number == await lab.head()
-    proxy.fault = answers_with(http(500))
-    assert (await node.head()).latest.number == await lab.head()
-    lab.process.kill()
-    await lab.process.wait()
-    with pytest.raises(Unavailable):
-        await node.head()
-
-
 async def test_two_hundred_deposits_of_one_block_cost_few_requests(lab: Lab, proxy: OddNode) -> None:
     await lab.rpc.call("evm_setAutomine", False)
     to = fresh_address()
@@ -329,21 +267,6 @@ async def test_a_transaction_the_node_swallowed_is_not_known(lab: Lab) -> None:
         node = lab.node(faulty.url)
         await node.send_raw(signed)
         assert not await node.knows("0x" + keccak(signed).hex())
-
-
-async def test_a_forked_second_node(lab: Lab) -> None:
-    await lab.mine(5)
-    async with EvmProxy(lab.evm.rpc_url) as other:
-        node = lab.node(lab.evm.rpc_url, other.url)
-        await node.head()
-        other.view.fork_from = await lab.head() - 1
-        with pytest.raises(Unavailable, match="disagree"):
-            await node.head()
-        other.view.lag = 1
-        with pytest.raises(Unavailable, match="disagree"):
-            await node.head()
-        other.view.lag = 3
-        await node.head()
 
 
 async def test_a_limited_and_a_lagging_log_query(lab: Lab) -> None:

@@ -14,8 +14,9 @@ from domain.exchange.fees import GasPrice
 from domain.exchange.tokens import encode_transfer
 from domain.shared.errors import Broken, Rejected, Unavailable
 from gateways.evm.chain import EvmNode
+from gateways.evm.protocols import UnsignedTransaction
 from gateways.evm.signer import LocalSigner, deposit_address
-from gateways.protocols import Quarantined, UnsignedTransaction
+from gateways.protocols import Quarantined
 from localnet.evm import CHAIN_ID
 from tests.chain.gateway_lab import GWEI, Lab, call_data, chain, fresh_address, odd_node
 

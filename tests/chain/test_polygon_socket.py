@@ -5,106 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import ServerConnection
 
 from domain.copytrade.contracts import DEFAULT
-from gateways.polymarket.chain import PolygonSocket
-from gateways.polymarket.chain_session import Down, HeadSeen, News, Odd, Up
+from gateways.polymarket.chain_session import Down, HeadSeen, Odd, Up
 from gateways.polymarket.chain_shapes import SeenLog
-from localnet.ports import HOST
+from tests.chain.polygon_node import LEADER, Listener, node
+from tests.patience import PATIENCE_S
 from tests.world import copytrade as by_hand
-
-LEADER = "0x" + "a1" * 20
-Answer = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
-
-
-class Node:
-    """Confirms every subscription unless told otherwise; `refuse` are HTTP statuses of the next handshakes."""
-
-    def __init__(self) -> None:
-        self.server: Server
-        self.refuse: list[tuple[int, dict[str, str]]] = []
-        self.calls: list[dict[str, Any]] = []
-        self.sockets: list[ServerConnection] = []
-        self.answer: Answer = self.confirm
-        self.chain = "0x89"
-        self.opened, self.subscribed = asyncio.Event(), asyncio.Event()
-
-    @property
-    def url(self) -> str:
-        return f"ws://{HOST}:{self.server.sockets[0].getsockname()[1]}/v2/secret-key"
-
-    async def confirm(self, socket: ServerConnection, call: dict[str, Any]) -> None:
-        result = self.chain if call["method"] == "eth_chainId" else f"0x{call['id']:x}"
-        await socket.send(json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}))
-
-    async def tell(self, result: Any, subscription: str = "0x3") -> None:
-        params = {"subscription": subscription, "result": result}
-        await self.sockets[-1].send(json.dumps({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}))
-
-    async def head(self, number: int) -> None:
-        block = {"number": hex(number), "hash": f"0x{number:064x}", "parentHash": f"0x{number - 1:064x}"}
-        await self.tell({**block, "timestamp": "0x64"}, "0x2")
-
-    async def handle(self, socket: ServerConnection) -> None:
-        self.sockets.append(socket)
-        self.opened.set()
-        async for frame in socket:
-            call = json.loads(frame)
-            self.calls.append(call)
-            await self.answer(socket, call)
-            if len(self.calls) == 5:
-                self.subscribed.set()
-
-    def handshake(self, socket: ServerConnection, request: Request) -> Response | None:
-        if not self.refuse:
-            return None
-        status, headers = self.refuse.pop(0)
-        response = socket.respond(HTTPStatus(status), "<html>no</html>")
-        for name, value in headers.items():
-            response.headers[name] = value
-        return response
-
-
-class Listener:
-    """A socket under test. Waits are noted and not waited; `now` is its clock."""
-
-    def __init__(self, url: str, **options: Any) -> None:
-        self.waits: list[float] = []
-        self.now = 0.0
-        self.socket = PolygonSocket(
-            url, DEFAULT, sleep=self.sleep, clock=lambda: self.now, uniform=lambda low, high: high, **options
-        )
-        self.socket.watch(frozenset({LEADER}))
-
-    async def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        await asyncio.sleep(0)
-
-    async def until(self, kind: type[News], count: int = 1) -> list[Any]:
-        """News up to so many of a kind; only those are returned."""
-        found: list[Any] = []
-        async with asyncio.timeout(10), contextlib.aclosing(self.socket.news()) as news:
-            async for item in news:
-                if isinstance(item, kind):
-                    found.append(item)
-                if len(found) == count:
-                    return found
-        raise AssertionError("unreachable")
-
-
-@asynccontextmanager
-async def node() -> AsyncIterator[Node]:
-    made = Node()
-    async with serve(made.handle, HOST, 0, process_request=made.handshake) as made.server:
-        yield made
 
 
 async def test_waits_grow_from_a_second_to_five_minutes() -> None:
@@ -155,7 +66,7 @@ async def test_the_key_in_the_address_stands_in_no_reason() -> None:
 async def test_a_predecessors_wait_is_kept() -> None:
     async with node() as good:
         listener = Listener(good.url)
-        async with asyncio.timeout(5), contextlib.aclosing(listener.socket.news(wait_s=480)) as news:
+        async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(listener.socket.news(wait_s=480)) as news:
             assert isinstance(await anext(news), Up)
     assert listener.waits == [480]
 
@@ -255,7 +166,7 @@ async def test_what_is_no_json_ends_the_connection_and_what_is_odd_is_kept_for_a
 
         speaking = asyncio.create_task(speak())
         found: list[Any] = []
-        async with asyncio.timeout(10), contextlib.aclosing(listener.socket.news()) as news:
+        async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(listener.socket.news()) as news:
             async for item in news:
                 found.append(item)
                 if isinstance(item, Down):
@@ -286,7 +197,7 @@ async def test_a_change_of_wallets_asks_first_and_ends_the_old_subscriptions_aft
     async with node() as good:
         listener = Listener(good.url)
         ups: list[Up] = []
-        async with asyncio.timeout(10), contextlib.aclosing(listener.socket.news()) as news:
+        async with asyncio.timeout(PATIENCE_S), contextlib.aclosing(listener.socket.news()) as news:
             async for item in news:
                 if isinstance(item, Up):
                     ups.append(item)

@@ -38,7 +38,7 @@ async def test_faults_delay_but_lose_nothing(idle_world: World, name: str, fault
                 await asyncio.sleep(0.2)
             await world.mine(13)
             for tx_hash in hashes:
-                await world.deposit_status(tx_hash, "credited", timeout=60)
+                await world.deposit_status(tx_hash, "credited")
     assert await world.available(account) == 8 * USDC
     await world.check_books()
 
@@ -97,7 +97,7 @@ async def test_a_replay_that_fails_does_not_stop_the_scanner(idle_world: World) 
             await _replay(world)
             tx_hash = await world.mint(await world.address(account), 2 * USDC)
             await world.mine(13)
-            await world.deposit_status(tx_hash, "credited", timeout=60)
+            await world.deposit_status(tx_hash, "credited")
     await world.check_books()
 
 
@@ -109,7 +109,7 @@ async def test_refused_ranges_are_halved_until_they_fit(idle_world: World) -> No
     async with EvmProxy(world.evm.rpc_url) as proxy:
         proxy.view.max_log_range = 20
         async with world.behind(proxy.url), world.workers():
-            await world.deposit_status(tx_hash, "credited", timeout=60)
+            await world.deposit_status(tx_hash, "credited")
     assert await world.available(account) == 2 * USDC
 
 
@@ -130,7 +130,7 @@ async def test_node_that_lags_stops_nothing_and_skips_nothing(idle_world: World)
             proxy.view.lag = 0
             await world.mine(2)
             for tx_hash in (first, second):
-                await world.deposit_status(tx_hash, "credited", timeout=60)
+                await world.deposit_status(tx_hash, "credited")
     assert await world.available(account) == 5 * USDC
     await world.check_books()
 
@@ -147,7 +147,7 @@ async def test_two_nodes_that_disagree_on_a_hash_stop_the_scanner_until_they_agr
             await asyncio.sleep(2)
             assert (await world.deposit(tx_hash))["status"] == "unseen"
             liar.view.fork_from = None
-            await world.deposit_status(tx_hash, "credited", timeout=60)
+            await world.deposit_status(tx_hash, "credited")
     assert await world.available(account) == 2 * USDC
 
 

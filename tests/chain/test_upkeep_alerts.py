@@ -30,7 +30,7 @@ async def _upkeep(world: World) -> None:
 async def _stop_waking(world: World) -> None:
     """The head watcher dies, and its activity hears of it with the next heartbeat."""
     await world.client.get_workflow_handle(ids.head_watcher(CHAIN_ID)).terminate("nobody wakes deposits any more")
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(4)
 
 
 async def _open(world: World, code: str) -> list[str]:

@@ -16,7 +16,7 @@ async def test_withdrawal_sweeps_then_sends_then_settles(world: World) -> None:
     to = fresh_address()
     withdrawal = await world.request_withdrawal(account, 20 * USDC, to)
     async with world.mining():
-        row = await world.withdrawal_status(withdrawal, "settled", timeout=60)
+        row = await world.withdrawal_status(withdrawal, "settled")
     assert await world.balance(to) == 20 * USDC
     assert await world.available(account) == 30 * USDC
     assert await world.held(account) == 0
@@ -33,7 +33,7 @@ async def test_many_withdrawals_at_once_use_each_nonce_once_and_pay_each_once(wo
     ids = [await world.request_withdrawal(account, (i + 1) * USDC, address) for i, address in enumerate(to)]
     async with world.mining():
         for withdrawal in ids:
-            await world.withdrawal_status(withdrawal, "settled", timeout=60)
+            await world.withdrawal_status(withdrawal, "settled")
     assert [await world.balance(address) for address in to] == [(i + 1) * USDC for i in range(12)]
     nonces = await world.rows("SELECT nonce FROM exchange.transactions WHERE wallet = %s ORDER BY 1", world.wallets.hot)
     assert [row["nonce"] for row in nonces] == list(range(12))
@@ -78,7 +78,7 @@ async def test_review_needs_another_operator_and_rejection_gives_the_money_back(
     await world.decide(again, "bob")
     assert (await world.withdrawal(again))["decided_by"] == "bob"
     async with world.mining():
-        await world.withdrawal_status(again, "settled", timeout=60)
+        await world.withdrawal_status(again, "settled")
     await world.check_books()
 
 
@@ -129,7 +129,7 @@ async def test_new_address_waits_its_cool_down(cooling_world: World) -> None:
     await world.until(lambda: world.withdrawal(withdrawal), lambda row: row["reason"] == "address_cooling_down")
     assert await world.held(account) == 5 * USDC
     async with world.mining():
-        await world.withdrawal_status(withdrawal, "settled", timeout=60)
+        await world.withdrawal_status(withdrawal, "settled")
         again = await world.request_withdrawal(account, 5 * USDC, to)
         await world.withdrawal_status(again, "settled")
 
@@ -173,7 +173,7 @@ async def test_mined_withdrawal_dropped_by_a_reorg_is_sent_again_and_pays_once(w
     await world.rpc("anvil_reorg", 5, [])
     assert await world.balance(to) == 0
     async with world.mining():
-        await world.withdrawal_status(withdrawal, "settled", timeout=60)
+        await world.withdrawal_status(withdrawal, "settled")
     assert await world.balance(to) == 10 * USDC
     await world.check_books()
 
@@ -251,7 +251,7 @@ async def test_foreign_use_of_the_nonce_keeps_the_hold_and_calls_an_operator(wor
     await world.rpc("anvil_dropTransaction", row["tx_hash"])
     await world.use_nonce_elsewhere(world.wallets.hot_key, 0)
     async with world.mining():
-        row = await world.withdrawal_status(withdrawal, "failed", timeout=60)
+        row = await world.withdrawal_status(withdrawal, "failed")
     assert row["failure_code"] == "nonce_used_by_foreign_transaction"
     assert await world.held(account) == 10 * USDC
 

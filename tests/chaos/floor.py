@@ -223,7 +223,7 @@ class Floor:
         async def drifts() -> list[dict[str, Any]]:
             return await self.books.rows("SELECT * FROM copytrade.shadow_drifts")
 
-        await self.stack.until(drifts, lambda rows: rows == [], "the reconcile to agree", patience=45)
+        await self.stack.until(drifts, lambda rows: rows == [], "the reconcile to agree")
 
     async def _everything_is_decided(self) -> None:
         async def undecided() -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from eth_utils.address import to_checksum_address
 
 from domain.exchange.tokens import encode_transfer
 from domain.shared.money import format_usdc, parse_usdc
+from tests.patience import PATIENCE_S
 
 PROCESSES = ("api", "worker", "workers", "signer", "temporal", "postgres", "evm")
 """`worker` is one of the two, `workers` are both at once."""
@@ -80,7 +81,7 @@ class LiveStack:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         if auth:
             headers["Authorization"] = f"Bearer {auth}"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 answer = await self.api.request(method, path, json=body, headers=headers)
@@ -114,7 +115,7 @@ class LiveStack:
         found = await self.ask("GET", f"/api/accounts/{account}/balances")
         return next((str(i["available"]) for i in found["items"] if i["asset"] == "USDC"), "0")
 
-    async def until(self, look: Any, ok: Any, what: str, patience: float = 90) -> Any:
+    async def until(self, look: Any, ok: Any, what: str, patience: float = 150) -> Any:
         deadline = time.monotonic() + patience
         while not ok(seen := await look()):
             assert time.monotonic() < deadline, f"{what}: still {seen}; kills so far: {self.kills}"
@@ -125,7 +126,7 @@ class LiveStack:
 
     async def rpc(self, method: str, *params: Any) -> Any:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 found = (await self.node.post("", json=body)).json()
@@ -174,7 +175,7 @@ class LiveStack:
     async def check(self) -> dict[str, Any]:
         """Every invariant holds, now; solvency may need the last sweep's receipt, so it is asked until it settles."""
         found = await self.until(
-            lambda: self.ask("GET", "/api/system/invariants"), lambda answer: answer["ok"], "invariants", patience=30
+            lambda: self.ask("GET", "/api/system/invariants"), lambda answer: answer["ok"], "invariants"
         )
         return dict(found)
 
@@ -190,7 +191,7 @@ async def live_stack(directory: Path, *settings: str) -> AsyncIterator[LiveStack
             stdout=output, stderr=output,
         )  # fmt: skip
         try:
-            deadline = time.monotonic() + 90
+            deadline = time.monotonic() + PATIENCE_S
             while not (directory / "endpoints.json").exists():
                 assert child.returncode is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()

@@ -11,6 +11,8 @@ from solders.pubkey import Pubkey
 from cli.checks import Finding, Root, Verdict, solana
 from gateways.solana.nodes import RpcNodes
 from settings import WorkerSettings
+from storage.database import make_pool, transaction
+from storage.events import new_id
 from tests.svm_lab import SOL
 from tests.world.svm import RunningSvm, running_svm
 
@@ -83,3 +85,24 @@ async def test_a_wallet_below_its_float_is_worth_a_look(desk: Desk) -> None:
     assert (await desk.look(solana.wallet)).verdict is Verdict.OK
     found = await desk.look(solana.wallet, solana_float_lamports=SOL + 1)
     assert (found.verdict, "send SOL to" in found.fix) == (Verdict.LOOK, True)
+
+
+async def test_it_says_how_much_of_the_wallets_day_is_left(database: str) -> None:
+    found = WorkerSettings.model_construct(solana_day_lamports=5 * SOL)
+    async with make_pool(database, size=1, name="doctor") as pool:
+        assert (await solana.day(pool, found)).meaning == "0 SOL spent, 5 of 5 left"
+        async with transaction(pool) as connection:
+            row = new_id()
+            await connection.execute(
+                """INSERT INTO launchpad.transactions (id, key, subject_kind, subject_id, payer, instructions,
+                     most_lamports) VALUES (%s, 'x', 'sale', %s, 'w', '[]', 0)""",
+                [row, row],
+            )
+            await connection.execute(
+                """INSERT INTO launchpad.transaction_attempts (transaction_id, number, status, message, blockhash,
+                     compute_limit, compute_price_micro_lamports, fee_lamports, lost_lamports, ended_at)
+                   VALUES (%s, 1, 'landed', '', '', 0, 0, 0, %s, now())""",
+                [row, 4 * SOL],
+            )
+        spent = await solana.day(pool, found)
+    assert (spent.verdict, spent.meaning) == (Verdict.LOOK, "4 SOL spent, 1 of 5 left: launches wait")

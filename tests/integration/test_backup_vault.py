@@ -15,16 +15,17 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from activities.operations.backup import restore
-from domain.operations.messages import ArchiveRef, ArchiveVerified, Manifest
+from domain.operations.messages import ArchiveRef
 from domain.shared.errors import Broken, Rejected, Unavailable
 from gateways.backup import BOOKS, WORKFLOWS_FILE, Vault
 from localnet.running import RunningPostgres
 from storage.backup_runs import books_facts
 from storage.database import transaction
 from storage.operations import open_operation
-from storage.restored import require_empty, settle
+from storage.restored import require_empty
+from tests.backup_lab import backup, empty_database, restored, write
 from tests.ops_lab import OTHER_KEY, Lab, make_vault, open_lab
+from tests.patience import PATIENCE_S, until
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -53,32 +54,6 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 def vault(lab: Lab, store: Path, tmp_path: Path) -> Vault:
     return make_vault(lab.dsn, tmp_path / "vault", temporal_db_file=str(store), data_dirs=(tmp_path / "data",), keep=2)
-
-
-async def write(lab: Lab, vault: Vault, name: str) -> ArchiveRef:
-    async with vault.writing(name) as (archive, reference):
-        await archive.add_workflow_store()
-        async with lab.runs.moment() as moment:
-            await archive.add_books(moment.snapshot)
-        await archive.seal(moment.facts)
-    return reference
-
-
-async def backup(lab: Lab, vault: Vault, name: str = "holdfast-20260101T000000Z-a.backup") -> ArchiveVerified:
-    written = await write(lab, vault, name)
-    verified = await vault.verify(written)
-    await vault.publish(written)
-    return verified
-
-
-async def empty_database(postgres: RunningPostgres, name: str) -> str:
-    async with await psycopg.AsyncConnection.connect(postgres.dsn_of("postgres"), autocommit=True) as connection:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
-    return postgres.dsn_of(name)
-
-
-async def restored(vault: Vault, dsn: str, store: str | None, *, force: bool = False) -> Manifest:
-    return await restore(vault, vault.names()[-1], dsn, store, require_empty=require_empty, settle=settle, force=force)
 
 
 async def test_the_manifest_says_what_was_dumped(lab: Lab, vault: Vault) -> None:
@@ -270,19 +245,17 @@ async def test_cancelling_kills_pg_dump_and_leaves_no_file(lab: Lab, vault: Vaul
 
 
 async def _children_named(name: str) -> list[psutil.Process]:
-    for _ in range(200):
-        found = [p for p in psutil.Process().children(recursive=True) if p.name() == name]
-        if found:
-            return found
-        await asyncio.sleep(0.02)
-    return []
+    async def look() -> list[psutil.Process]:
+        return [p for p in psutil.Process().children(recursive=True) if p.name() == name]
+
+    return await until(look, every=0.02)
 
 
 async def test_the_workflow_store_is_copied_whole_while_it_is_written(lab: Lab, vault: Vault, store: Path) -> None:
     stop = threading.Event()
 
     def keep_writing() -> None:
-        connection = sqlite3.connect(store, timeout=10)
+        connection = sqlite3.connect(store, timeout=PATIENCE_S)
         while not stop.is_set():
             with connection:
                 connection.executemany("INSERT INTO executions (state) VALUES (?)", [(os.urandom(500),)] * 20)
@@ -290,7 +263,7 @@ async def test_the_workflow_store_is_copied_whole_while_it_is_written(lab: Lab, 
 
     writing = asyncio.ensure_future(asyncio.to_thread(keep_writing))
     try:
-        verified = await asyncio.wait_for(backup(lab, vault), 30)
+        verified = await asyncio.wait_for(backup(lab, vault), PATIENCE_S)
     finally:
         stop.set()
         await writing

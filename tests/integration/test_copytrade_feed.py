@@ -110,11 +110,11 @@ async def test_small_pages_cut_no_transaction(lab: FeedLab) -> None:
 async def test_a_row_indexed_late_is_stored_though_younger_ones_came_first(lab: FeedLab) -> None:
     user = await lab.follow("alice")
     async with lab.feed() as feed:
-        await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "5", price="0.5", late_s=0.6)
+        await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "5", price="0.5", late_s=60)
         await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "6", price="0.5")
         await feed.look()
         assert [row["share_micros"] for row in await lab.trades(user)] == [6_000_000]
-        await asyncio.sleep(0.7)
+        await lab.show_late_rows()
         await feed.look()
     assert sorted(row["share_micros"] for row in await lab.trades(user)) == [5_000_000, 6_000_000]
     await same(lab, user, "alice")

@@ -42,7 +42,7 @@ async def test_a_venue_that_refuses_loses_no_row(lab: FeedLab, fault: str) -> No
             assert feed.pace.slow > 1
         lab.venue.heal()
         lab.forget_limits()
-        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 1, timeout=20, every=0.2)
+        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 1, every=0.2)
     await same(lab, user, "alice")
 
 
@@ -105,7 +105,7 @@ async def test_a_log_of_the_chain_before_or_after_the_row_makes_one_fill(lab: Fe
         await feed.look()
         await lab.chain_log(user, "0x" + "2" * 64)
         await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "6", price="0.5", tx_hash="0x" + "2" * 64)
-        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 2, timeout=10, every=0.1)
+        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 2, every=0.1)
         await feed.look()
     assert len(await lab.trades(user)) == 2
     await same(lab, user, "alice")
@@ -119,7 +119,7 @@ async def test_a_hint_of_the_chain_is_followed_within_two_seconds(lab: FeedLab) 
         await feed.look()
         assert await lab.trades(user) == []
         await lab.chain_log(user, "0x" + "3" * 64)
-        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 1, timeout=2.5, every=0.1)
+        await lab.until(lambda: looked(lab, feed, user), lambda rows: len(rows) == 1, every=0.1)
 
 
 async def test_a_leader_who_cannot_be_read_is_told_of_and_told_over(lab: FeedLab) -> None:

@@ -146,12 +146,13 @@ async def test_what_is_entered_again_is_settled_again(lab: FeedLab) -> None:
     user = await lab.follow("alice")
     async with lab.feed() as feed:
         await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "10", price="0.5", role="maker")
-        await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "6", price="0.5", role="maker", late_s=1)
+        await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "6", price="0.5", role="maker", late_s=60)
         await feed.look()
         await feed.facts.catch_up()
         await lab.venue.resolve(RAIN, 0)
         assert await settle(lab) == 1
-        await lab.until(lambda: polled(lab, feed, user), lambda count: count == 2, timeout=10)
+        await lab.show_late_rows()
+        await lab.until(lambda: polled(lab, feed, user), lambda count: count == 2)
         assert await settle(lab) == 1
         assert await payouts(lab) == [(-10_000_000, 10_000_000), (-6_000_000, 6_000_000)]
         await lab.venue.redeem("alice", RAIN)

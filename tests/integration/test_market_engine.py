@@ -16,6 +16,7 @@ from domain.exchange.positions import Done, position_of
 from domain.shared.money import USDC_ONE, format_usdc
 from storage.database import make_pool
 from storage.reads.market_log import differences
+from tests.patience import PATIENCE_S
 from tests.world.assets import funded_asset, give, trader
 from tests.world.market import Asked, Market, open_market
 
@@ -232,7 +233,7 @@ async def test_orders_come_in_while_a_batch_holds_its_locks(market: Market) -> N
     asset, buyer = await funded_asset(market.dsn), await trader(market.dsn, 100 * USDC_ONE)
     async with await psycopg.AsyncConnection.connect(market.dsn) as other:
         await other.execute("SELECT 1 FROM exchange.assets WHERE id = %s FOR NO KEY UPDATE", [asset])
-        await asyncio.wait_for(market.buy(asset, buyer, USDC_ONE), 2)
+        await asyncio.wait_for(market.buy(asset, buyer, USDC_ONE), PATIENCE_S)
     assert await market.drain() == 1
 
 

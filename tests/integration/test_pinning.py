@@ -30,6 +30,7 @@ from storage.database import Pool, make_pool, transaction
 from storage.events import new_id
 from storage.intents.pictures import keep_picture
 from storage.launchpad.pins import PinStore
+from tests.patience import until
 from tests.picture_lab import gif, png
 
 LOGO, BANNER = png(pad=400_000), gif(30, 20)
@@ -197,16 +198,16 @@ async def test_pins_and_unpins_at_once_never_lose_a_held_file(desk: Desk) -> Non
     picture = await desk.picture(LOGO)
     launches = [await desk.launch(f"L{n}", logo=picture) for n in range(6)]
 
+    async def got_through(name: str, launch: LaunchRef) -> bool:
+        try:
+            await desk.do(name, launch)
+        except Unavailable:
+            return False
+        return True
+
     async def come_and_go(launch: LaunchRef, stays: bool) -> None:
         for name in ("pin_pictures", "unpin", "pin_pictures") if stays else ("pin_pictures", "unpin"):
-            for _ in range(200):
-                try:
-                    await desk.do(name, launch)
-                    break
-                except Unavailable:
-                    await asyncio.sleep(0.01)
-            else:
-                raise AssertionError("never got through")
+            await until(lambda name=name: got_through(name, launch), every=0.01)  # type: ignore[misc]
 
     await asyncio.gather(*(come_and_go(launch, n == 0) for n, launch in enumerate(launches)))
     assert desk.kept == {cid_of(LOGO)}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateways.polymarket.market_socket import MarketSocket, Timing
+from tests.patience import PATIENCE_S
 from tests.venue_desk import Desk, desk
 
 USUAL = Timing()
@@ -33,8 +34,8 @@ def token(made: Desk, key: str) -> str:
     return made.venue.venue.token(key)[1].id
 
 
-async def until(true: Callable[[], object], seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
+async def until(true: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -95,10 +96,10 @@ async def test_a_subscribed_but_silent_socket_is_not_fresh_and_is_replaced() -> 
         one = token(made, "treaty-signed:0")
         await until(lambda: socket.book(one))
         await made.venue.sockets(mood="silent")
-        await until(lambda: socket.book(one) is None, 2)
-        await until(lambda: socket.connections >= 2, 3)
+        await until(lambda: socket.book(one) is None)
+        await until(lambda: socket.connections >= 2)
         made.venue.heal()
-        await until(lambda: socket.book(one), 5)
+        await until(lambda: socket.book(one))
 
 
 async def test_a_socket_that_does_not_even_answer_ping_is_replaced() -> None:
@@ -106,7 +107,7 @@ async def test_a_socket_that_does_not_even_answer_ping_is_replaced() -> None:
     async with following(["treaty-signed:0"], timing=timing) as (made, socket):
         await until(lambda: socket.book(token(made, "treaty-signed:0")))
         await made.venue.sockets(mood="deaf")
-        await until(lambda: socket.connections >= 2, 3)
+        await until(lambda: socket.connections >= 2)
 
 
 async def test_tokens_are_spread_over_connections_and_follow_changes() -> None:

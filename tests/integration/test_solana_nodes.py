@@ -25,6 +25,8 @@ READ = "getMultipleAccounts"
 WRONG = ["http_429", "http_429_bare", "http_403", "plain_5xx", "html", "half_json", "empty", "cut", "behind", "error",
          "odd_envelope", "stall"]  # fmt: skip
 
+STEP: dict[str, Any] = {"programIdIndex": 2, "accounts": [], "data": ""}
+
 
 class Desk:
     def __init__(self, svm: RunningSvm) -> None:
@@ -214,6 +216,33 @@ async def test_what_one_node_makes_up_is_no_transaction(desk: Desk) -> None:
     assert await desk.nodes.transaction(signature, agreed=True) is not None
     desk.svm.fail("getTransaction", "behind", times=None)
     assert await desk.nodes.transaction(signature, agreed=True) == found  # who is away has no say
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        None,
+        [{"index": 1, "instructions": []}],
+        [{"index": 0, "instructions": []}] * 2,
+        [{"index": 0, "instructions": [STEP | {"stackHeight": None}]}],
+        [{"index": 0, "instructions": [STEP | {"stackHeight": 1}]}],
+        [{"index": 0, "instructions": [STEP | {"stackHeight": 3}]}],
+        [{"index": 0, "instructions": [STEP | {"stackHeight": 2}, STEP | {"stackHeight": 4}]}],
+        [{"index": 0, "instructions": [STEP | {"stackHeight": 2, "programIdIndex": 99}]}],
+    ],
+)
+async def test_a_node_that_does_not_say_who_called_whom_is_not_believed(desk: Desk, inner: object) -> None:
+    """Somebody else's call would pass for a program's own. The next node is asked, the answer kept for an operator."""
+    pay = pays(desk.payer, Pubkey.new_unique(), 2_000_000)
+    signature = await send(desk.svm.urls[0], signed(desk.payer, [pay], await blockhash(desk.svm.urls[0], "confirmed")))
+    desk.svm.finalize()
+    options = {"commitment": "finalized", "encoding": "json", "maxSupportedTransactionVersion": 0}
+    real = await rpc(desk.svm.urls[0], "getTransaction", signature, options)
+    desk.svm.fail("getTransaction", "result", value={**real, "meta": {**real["meta"], "innerInstructions": inner}})
+    found = await desk.nodes.transaction(signature)
+    assert found is not None
+    assert found.inner == ()
+    assert desk.kept == [(desk.nodes.nodes[0].name, "transaction")]
 
 
 async def test_no_single_node_shortens_the_life_of_a_blockhash(desk: Desk) -> None:

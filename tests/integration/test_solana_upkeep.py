@@ -10,7 +10,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.launchpad.upkeep import SolanaUpkeepActivities
 from domain.launchpad.transactions import LookedAfter
 from storage.jobs import JobStore
-from tests.landing_lab import LandingLab, open_landing_lab
+from storage.launchpad.day_limit import DayLimit
+from storage.launchpad.promo_refunds import PromoRefundStore
+from tests.integration.test_solana_paying_back import paid
+from tests.landing_lab import PAID, LandingLab, open_landing_lab
 from tests.svm_lab import SOL
 
 
@@ -22,7 +25,14 @@ async def lab(database: str) -> AsyncIterator[LandingLab]:
 
 async def look(lab: LandingLab, wanted: int = SOL) -> str:
     upkeep = SolanaUpkeepActivities(
-        lab.nodes, lab.store, lab.sending(), JobStore(lab.books), platform=lab.platform, float_lamports=wanted
+        lab.nodes,
+        lab.store,
+        lab.sending(),
+        JobStore(lab.books),
+        PromoRefundStore(lab.books, lab.platform),
+        DayLimit(lab.books, lab.store.day_lamports),
+        platform=lab.platform,
+        float_lamports=wanted,
     )
     done: LookedAfter = await ActivityEnvironment().run(upkeep.look_after_solana)
     return done.summary
@@ -99,3 +109,35 @@ async def test_a_landing_that_left_the_chain_for_good_calls_an_operator(lab: Lan
     assert "1 left the chain" in await look(lab)
     assert await alerts(lab) == [("transaction_not_landing", "pay")]
     assert (await lab.status("pay"), await lab.attempts("pay"), lab.landings()) == ("planned", ["expired"], 0)
+
+
+async def test_a_day_that_is_nearly_spent_is_told_until_it_has_passed(lab: LandingLab) -> None:
+    lab.store.day_lamports = 5 * (PAID + 5_000)
+    for number in range(4):
+        assert await alerts(lab) == []
+        await lab.plan(f"pay:{number}")
+        await lab.land(f"pay:{number}")
+        await look(lab)
+    assert await alerts(lab) == [("solana_day_limit", lab.platform)]
+    await lab.rows("UPDATE launchpad.transaction_attempts SET ended_at = ended_at - interval '24 hours'")
+    await look(lab)
+    assert await alerts(lab) == []
+
+
+async def test_a_payment_owed_back_without_a_process_gets_one(lab: LandingLab) -> None:
+    """From before there was such a process, or restored: taken up once, for the dispatcher to start."""
+    owed = await paid(lab)
+    assert "1 payments taken up" in await look(lab)
+    assert "0 payments taken up" in await look(lab)
+    found = await lab.row(
+        """SELECT o.kind, o.subject_id, o.workflow_id, o.status::text AS status, o.dispatched_at
+           FROM platform.operations o JOIN launchpad.promo_activations a ON a.operation_id = o.id WHERE a.id = %s""",
+        owed.id,
+    )
+    assert found == {
+        "kind": "promo_refund",
+        "subject_id": owed.id,
+        "workflow_id": f"promo-refund:{owed.id}",
+        "status": "running",
+        "dispatched_at": None,
+    }

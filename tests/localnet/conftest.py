@@ -14,6 +14,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
+from tests.patience import PATIENCE_S
+
 
 def encode_call(signature: str, *arguments: Any) -> str:
     """``encode_call("transfer(address,uint256)", to, 5)`` as hex data."""
@@ -21,7 +23,7 @@ def encode_call(signature: str, *arguments: Any) -> str:
     return "0x" + (keccak(signature.encode())[:4] + encode(types.split(",") if types else [], arguments)).hex()
 
 
-async def eventually(true: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:
+async def eventually(true: Callable[[], object | Awaitable[object]], seconds: float = PATIENCE_S) -> None:
     """Returns when ``true()`` is; what it raises while waiting counts as no."""
     deadline = time.monotonic() + seconds
     while True:

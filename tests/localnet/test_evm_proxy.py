@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,7 +31,8 @@ from localnet.evm_faults import (
 from localnet.evm_proxy import EvmProxy
 from localnet.jsonrpc import JsonRpc, RpcError
 from localnet.running import RunningEvm, running_evm
-from tests.localnet.conftest import encode_call
+from tests.localnet.conftest import encode_call, eventually
+from tests.patience import PATIENCE_S
 
 ALICE = "0x" + "a1" * 20
 CHAIN = 421614
@@ -53,11 +53,13 @@ async def proxy(chain: RunningEvm) -> AsyncIterator[EvmProxy]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def rpc(proxy: EvmProxy) -> AsyncIterator[JsonRpc]:
-    async with JsonRpc(proxy.url, timeout=5) as client:
+    async with JsonRpc(proxy.url, timeout=PATIENCE_S) as client:
         yield client
 
 
-async def post(proxy: EvmProxy, method: str, *params: Any, timeout: float = 5) -> tuple[int, str, dict[str, str]]:
+async def post(
+    proxy: EvmProxy, method: str, *params: Any, timeout: float = PATIENCE_S
+) -> tuple[int, str, dict[str, str]]:
     body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout)) as session:
         async with session.post(proxy.url, json=body) as answer:
@@ -225,22 +227,22 @@ async def test_log_ranges_and_a_provider_on_another_fork(chain: RunningEvm, prox
 async def test_sockets_announce_mute_and_drop(chain: RunningEvm, proxy: EvmProxy) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(proxy.ws_url) as socket:
         await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
-        assert (await socket.receive_json(timeout=2))["id"] == 1
+        assert (await socket.receive_json(timeout=PATIENCE_S))["id"] == 1
         await socket.send_json({"jsonrpc": "2.0", "id": 2, "method": "eth_chainId", "params": []})
-        assert (await socket.receive_json(timeout=2))["result"] == hex(CHAIN)
+        assert (await socket.receive_json(timeout=PATIENCE_S))["result"] == hex(CHAIN)
         await chain.mine()
-        heard = (await socket.receive_json(timeout=2))["params"]["result"]
+        heard = (await socket.receive_json(timeout=PATIENCE_S))["params"]["result"]
         assert int(heard["number"], 16) == await chain.head()
         assert heard["l1BlockNumber"].startswith("0x")
         proxy.muted = True
         await chain.mine(2)
-        await asyncio.sleep(0.1)
+        await eventually(lambda: proxy.lost == 2)
         proxy.muted = False
         await chain.mine()
-        heard = (await socket.receive_json(timeout=2))["params"]["result"]
+        heard = (await socket.receive_json(timeout=PATIENCE_S))["params"]["result"]
         assert int(heard["number"], 16) == await chain.head()
         await proxy.drop_sockets()
-        assert (await socket.receive(timeout=2)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+        assert (await socket.receive(timeout=PATIENCE_S)).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
     proxy.refuse_sockets = True
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError):

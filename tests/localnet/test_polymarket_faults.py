@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from localnet.polymarket.faults import FAULTS
+from tests.patience import PATIENCE_S
 from tests.world.venue import RunningVenue, running_venue
 
 AGENT = {"User-Agent": "holdfast-test"}
@@ -28,7 +29,7 @@ async def venue() -> AsyncIterator[RunningVenue]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(venue: RunningVenue) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=venue.url, headers=AGENT, timeout=5) as opened:
+    async with httpx.AsyncClient(base_url=venue.url, headers=AGENT, timeout=PATIENCE_S) as opened:
         yield opened
 
 

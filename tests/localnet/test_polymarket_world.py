@@ -153,7 +153,7 @@ async def test_leaders_act_on_the_books_and_rounds_end() -> None:
             asyncio.create_task(Rounds(running.control, 2).run()),
         ]
         resolved = lambda: [one for one in running.venue.markets.values() if one.payouts is not None]  # noqa: E731
-        await eventually(lambda: len(resolved()) > 1 and len(running.rows("quick-fox")) > 10, 20)
+        await eventually(lambda: len(resolved()) > 1 and len(running.rows("quick-fox")) > 10)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -259,7 +259,7 @@ async def test_the_process_comes_back_as_it_was_and_stays_small(tmp_path: Path) 
         async def acted() -> bool:
             return len(await leaders()) == 3
 
-        await eventually(acted, 20)
+        await eventually(acted)
         await running.kill()
         quiet = VenueProcess(venue.directory, venue.port, seed=3, deeds_a_minute=0, round_s=0)
         journal = Journal(venue.directory / "journal.jsonl", 0)

@@ -28,6 +28,7 @@ from spl.memo.constants import MEMO_PROGRAM_ID
 from spl.token import instructions as spl
 from spl.token.constants import TOKEN_PROGRAM_ID
 
+from tests.patience import PATIENCE_S
 from tests.svm_lab import SOL, blockhash, mint_steps, pays, send, signed
 from tests.world.svm import RunningSvm, running_svm
 
@@ -112,7 +113,7 @@ async def test_sockets_tell_at_the_commitment_asked_for(svm: RunningSvm, payer: 
         async def next_ones(count: int) -> list[Any]:
             found: list[Any] = []
             while len(found) < count:
-                found += await asyncio.wait_for(socket.recv(), 3)
+                found += await asyncio.wait_for(socket.recv(), PATIENCE_S)
             return found
 
         await socket.account_subscribe(to, Processed, "base64")
@@ -143,7 +144,7 @@ async def test_sockets_tell_at_the_commitment_asked_for(svm: RunningSvm, payer: 
         await next_ones(1)
         svm.ports[0].sockets.drop(1006)
         with pytest.raises(Exception, match="close"):
-            await asyncio.wait_for(socket.recv(), 3)
+            await asyncio.wait_for(socket.recv(), PATIENCE_S)
 
 
 def named(passes: Any) -> str:

@@ -12,6 +12,7 @@ from solders.keypair import Keypair
 from solders.transaction import VersionedTransaction
 
 from localnet.evm_faults import ODD_ENVELOPES
+from tests.patience import PATIENCE_S
 from tests.svm_lab import SOL, blockhash, call, envelope, pays, refused, send, signed, status, value, wired
 from tests.world.svm import RunningSvm, running_svm
 
@@ -182,7 +183,7 @@ async def test_answers_that_are_none(svm: RunningSvm) -> None:
     async with httpx.AsyncClient() as client:
 
         async def asked() -> httpx.Response:
-            return await client.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "getSlot"}, timeout=5)
+            return await client.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "getSlot"}, timeout=PATIENCE_S)
 
         svm.fail("*", "http_429", seconds=3)
         answer = await asked()
@@ -248,4 +249,4 @@ async def test_an_undone_transaction_is_not_told_as_confirmed(svm: RunningSvm, p
             await asyncio.wait_for(socket.recv(), 0.6)
         svm.warp(slots=1)
         svm.confirm()
-        assert str(sent.signatures[0]) in str(await asyncio.wait_for(socket.recv(), 3))
+        assert str(sent.signatures[0]) in str(await asyncio.wait_for(socket.recv(), PATIENCE_S))

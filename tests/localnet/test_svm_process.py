@@ -47,7 +47,7 @@ async def test_sigkill_loses_nothing_that_was_answered(folder: Path) -> None:
         for _ in range(3):
             count = len(answered)
             senders = [asyncio.create_task(go_on(number)) for number in (0, 1)]
-            await eventually(lambda count=count: len(answered) >= count + 20, seconds=30)  # type: ignore[misc]
+            await eventually(lambda count=count: len(answered) >= count + 20)  # type: ignore[misc]
             before = await call(url, "getSlot", P)
             await node.kill()
             for sender in senders:

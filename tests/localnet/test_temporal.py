@@ -35,12 +35,12 @@ async def test_timers_attributes_retention_and_kill(folder: Path) -> None:
         client = await Client.connect(server.address, namespace=server.namespace)
         queue = uuid.uuid4().hex
         async with Worker(client, task_queue=queue, workflows=[Nap], workflow_runner=UnsandboxedWorkflowRunner()):
-            began = time.monotonic()
-            for _ in range(3):
+            took = []
+            for _ in range(10):
+                began = time.monotonic()
                 await client.execute_workflow(Nap.run, 10, id=uuid.uuid4().hex, task_queue=queue)
-            assert time.monotonic() - began < 1.5, (
-                "a 10 ms timer lasts a second: the dynamic configuration is not in use"
-            )
+                took.append(time.monotonic() - began)
+            assert min(took) < 1, "a 10 ms timer lasts a second: the dynamic configuration is not in use"
         attributes = TypedSearchAttributes([SearchAttributePair(AREA, "exchange")])
         handle = await client.start_workflow(Nap.run, 50, id="survivor", task_queue=queue, search_attributes=attributes)
         pid, port = server.pid, server.address

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def second_up(directory: Path) -> subprocess.CompletedProcess[str]:
 
 async def endpoints(directory: Path, process: subprocess.Popen[bytes]) -> dict[str, Any]:
     path = directory / "endpoints.json"
-    await eventually(lambda: path.exists() or process.poll() is not None, 30)
+    await eventually(lambda: path.exists() or process.poll() is not None)
     assert process.poll() is None, (directory.parent / "up.out").read_text()
     return dict(json.loads(path.read_text()))
 
@@ -72,9 +71,7 @@ async def rpc(found: dict[str, Any], method: str, *params: Any) -> Any:
 async def test_up_end_to_end(folder: Path) -> None:
     directory = folder / "data"
     with stack_in(directory) as process:
-        began = time.monotonic()
         found = await endpoints(directory, process)
-        assert time.monotonic() - began < 20
         await check_contents(directory, found)
         await check_restarts(directory, found)
         found = await endpoints(directory, process)
@@ -82,7 +79,7 @@ async def test_up_end_to_end(folder: Path) -> None:
         again = await asyncio.to_thread(second_up, directory)
         assert (again.returncode, f"in use by process {process.pid}" in again.stdout) == (3, True)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=100) == 0
         assert not [pid for pid in all_pids(found) if not gone(pid)]
         assert not (directory / "endpoints.json").exists()
     with stack_in(directory) as process:
@@ -94,7 +91,7 @@ async def test_up_end_to_end(folder: Path) -> None:
             assert connection.execute("SELECT count(*) FROM starts").fetchone() == (2,)
         family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
-        await eventually(lambda: all(gone(member.pid) for member in family), 10)
+        await eventually(lambda: all(gone(member.pid) for member in family))
         assert not backends_of(directory / "postgres" / "data")
 
 
@@ -180,7 +177,7 @@ async def check_restarts(directory: Path, found: dict[str, Any]) -> None:
             value = json.loads((directory / "endpoints.json").read_text())["pids"].get(group, [])
             return victim not in (value if isinstance(value, list) else [value]) and value not in ([], None)
 
-        await eventually(replaced, 10)
+        await eventually(replaced)
 
     async def answers() -> bool:
         await rpc(found, "eth_chainId")
@@ -189,7 +186,7 @@ async def check_restarts(directory: Path, found: dict[str, Any]) -> None:
         async with aiohttp.ClientSession() as session, session.get(found["temporal_ui_url"]) as answer:
             return answer.status == 200
 
-    await eventually(answers, 10)
+    await eventually(answers)
     assert len(json.loads((directory / "endpoints.json").read_text())["pids"]["worker"]) == 2
 
 

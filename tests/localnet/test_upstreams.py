@@ -13,6 +13,9 @@ from cli.outside import Misuse, Outside
 from localnet.ports import PortBook, free_port
 from localnet.running import Solo
 from localnet.upstreams import UpstreamsProcess
+from tests.patience import PATIENCE_S
+
+KEYPAIR = "[1]"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -26,7 +29,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Upst
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(served: UpstreamsProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=served.url, timeout=5) as opened:
+    async with httpx.AsyncClient(base_url=served.url, timeout=PATIENCE_S) as opened:
         yield opened
         for what in ("moods", "faults"):
             await opened.delete(f"/control/{what}")
@@ -100,31 +103,35 @@ async def test_the_pinning_node_speaks_kubo(client: httpx.AsyncClient) -> None:
 
 
 def test_the_stack_gives_workers_the_local_upstreams(tmp_path: Path) -> None:
-    outside = Outside(tmp_path, frozenset(), PortBook(tmp_path / "ports.json"))
+    outside = Outside(tmp_path, frozenset(), PortBook(tmp_path / "ports.json"), KEYPAIR)
     assert set(outside.urls) == {"search_url", "llm_url", "ipfs_url"}
     assert outside.env["IPFS_API_URL"] == outside.urls["ipfs_url"]
-    assert outside.public == {"IPFS_GATEWAY_URL": f"{outside.urls['ipfs_url']}/ipfs"}
+    assert outside.public == {
+        "IPFS_GATEWAY_URL": f"{outside.urls['ipfs_url']}/ipfs",
+        "ARWEAVE_GATEWAY_URL": outside.urls["ipfs_url"],
+    }
+    assert (outside.env["ARWEAVE_BUNDLER_URL"], outside.env["ARWEAVE_KEYPAIR"]) == (outside.urls["ipfs_url"], KEYPAIR)
     assert outside.env["OPENAI_BASE_URL"] == outside.urls["llm_url"]
     assert outside.env["SERPER_BASE_URL"] == outside.urls["search_url"]
 
 
 def test_a_part_left_out_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SERPER_API_KEY", "OPENAI_BASE_URL", "HUGGINGFACE_API_KEY", "IPFS_API_URL"):
+    for name in ("SERPER_API_KEY", "OPENAI_BASE_URL", "HUGGINGFACE_API_KEY", "IPFS_API_URL", "ARWEAVE_BUNDLER_URL"):
         monkeypatch.delenv(name, raising=False)
     ports = PortBook(tmp_path / "ports.json")
     with pytest.raises(Misuse, match="--without search needs SERPER_API_KEY"):
-        Outside(tmp_path, frozenset({"search"}), ports)
+        Outside(tmp_path, frozenset({"search"}), ports, KEYPAIR)
     with pytest.raises(Misuse, match="OPENAI_BASE_URL or HUGGINGFACE_API_KEY"):
-        Outside(tmp_path, frozenset({"llm"}), ports)
+        Outside(tmp_path, frozenset({"llm"}), ports, KEYPAIR)
     with pytest.raises(Misuse, match="--without ipfs needs IPFS_API_URL"):
-        Outside(tmp_path, frozenset({"ipfs"}), ports)
+        Outside(tmp_path, frozenset({"ipfs"}), ports, KEYPAIR)
     (tmp_path / "key").write_text("from-a-file\n")
     monkeypatch.setenv("SERPER_API_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("OPENAI_BASE_URL", "https://models.example/v1")
     monkeypatch.setenv("IPFS_API_URL", "https://ipfs.example")
-    one = Outside(tmp_path, frozenset({"search"}), ports)
+    one = Outside(tmp_path, frozenset({"search"}), ports, KEYPAIR)
     assert (set(one.urls), one.env["SERPER_API_KEY"]) == ({"llm_url", "ipfs_url"}, "from-a-file")
-    none = Outside(tmp_path, frozenset({"search", "llm", "ipfs"}), ports)
+    none = Outside(tmp_path, frozenset({"search", "llm", "ipfs"}), ports, KEYPAIR)
     assert (none.process, none.urls, none.env["OPENAI_BASE_URL"]) == (None, {}, "https://models.example/v1")
     assert (none.env["IPFS_API_URL"], none.public) == ("https://ipfs.example", {})
 
@@ -133,7 +140,7 @@ async def test_what_is_pinned_survives_a_killed_node(tmp_path: Path) -> None:
     process = UpstreamsProcess(free_port(), files=tmp_path / "ipfs")
     running = Solo(process.child(tmp_path / "log"))
     await running.start()
-    async with httpx.AsyncClient(base_url=process.url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=process.url, timeout=PATIENCE_S) as client:
         added = await client.post("/api/v0/add", files={"file": ("a", bytes(700_000))})
         await running.kill()
         await running.start()

@@ -78,7 +78,7 @@ class Interface:
         return found
 
     def read_event(self, raw: bytes) -> tuple[str, dict[str, Any]] | None:
-        """An event out of the bytes behind `Program data:`; None when it is another program's."""
+        """An event; None when it is another program's."""
         for entry in self.idl["events"]:
             if tag("event", entry["name"]) == raw[:8]:
                 found, end = self._unpack_fields(entry["name"], raw, 8)

@@ -19,6 +19,7 @@ from solders.transaction_metadata import FailedTransactionMetadata, TransactionM
 
 from localnet.svm.programs import PROGRAMS
 from programs import build
+from programs.interface import EVENT
 from tests.programs.interface import LAUNCHPAD, POOL, Interface
 
 BUILT = build.HERE
@@ -48,6 +49,9 @@ class Refused(AssertionError):
 
 class Ledger:
     """Sends instructions; every transaction on a blockhash of its own."""
+
+    sent: MessageV0
+    """The last one."""
 
     def __init__(self) -> None:
         self.svm, self._made = LiteSVM(), 0
@@ -89,6 +93,7 @@ class Ledger:
         keys = {key.pubkey(): key for key in [self.payer, *(signers or [])]}
         needed = message.account_keys[: message.header.num_required_signatures]
         self._meet(message.account_keys, len(needed))
+        self.sent = message
         result = self.svm.send_transaction(VersionedTransaction(message, [keys[key] for key in needed]))
         if isinstance(result, FailedTransactionMetadata):
             raise Refused(_reason(result))
@@ -135,6 +140,7 @@ def _metas(idl: Interface, name: str, accounts: dict[str, Pubkey], unsigned: tup
 
 def call(name: str, accounts: dict[str, Pubkey], *arguments: Any, unsigned: tuple[str, ...] = ()) -> Instruction:
     """An instruction of the launch program with the flags its IDL gives; names in `unsigned` do not sign."""
+    accounts = {"program": PROGRAM, **accounts}
     return Instruction(PROGRAM, LAUNCHPAD.call_data(name, *arguments), _metas(LAUNCHPAD, name, accounts, unsigned))
 
 
@@ -154,8 +160,16 @@ def associated(owner: Pubkey, mint: Pubkey, token_program: Pubkey = TOKEN) -> Pu
     return find(owner, token_program, mint, program=ASSOCIATED)
 
 
-def events(done: TransactionMetadata, idl: Interface = LAUNCHPAD) -> list[tuple[str, dict[str, Any]]]:
-    """What a program told, in order."""
+def events(done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
+    """What the launch program told, in order, of a transaction nobody cheats in."""
+    calls = [bytes(one.instruction().data) for group in done.inner_instructions() for one in group]
+    found = [LAUNCHPAD.read_event(data[8:]) for data in calls if data.startswith(EVENT)]
+    assert None not in found
+    return [event for event in found if event is not None]
+
+
+def swaps(done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
+    """What the pool program told, which as Raydium's does so in the logs."""
     prefix = "Program data: "
     raw = [base64.b64decode(line[len(prefix) :]) for line in done.logs() if line.startswith(prefix)]
-    return [event for event in map(idl.read_event, raw) if event is not None]
+    return [event for event in map(POOL.read_event, raw) if event is not None]

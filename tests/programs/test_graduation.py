@@ -32,6 +32,7 @@ from tests.programs.ledger import (
     associated,
     events,
     find,
+    swaps,
 )
 from tests.programs.pool_lab import initialize, pool_accounts
 
@@ -173,7 +174,7 @@ def test_the_pool_trades_by_the_rules_of_cpmm() -> None:
     ledger = pooled.ledger
     reserves, amount = [ledger.tokens(pooled.sol), ledger.tokens(pooled.tokens)], 7 * SOL + 1
     expected, held = constant_product.swap(amount, *reserves), ledger.tokens(into)
-    ((_, told),) = events(pooled.swap(buyer, (sol, into), amount, after_fee(fee, expected.out), buy=True), POOL)
+    ((_, told),) = swaps(pooled.swap(buyer, (sol, into), amount, after_fee(fee, expected.out), buy=True))
     assert (told["inputAmount"], told["outputAmount"], told["outputTransferFee"]) == (
         amount,
         expected.out,

@@ -54,7 +54,7 @@ def test_a_refund_needs_the_real_accounts(name: str) -> None:
     with pytest.raises(Refused, match="wrongOwner"):
         sale.refund(buyer.pubkey(), **{name: copied(sale, sale.accounts(buyer.pubkey())[name])})
     step = call("refund", sale.accounts(buyer.pubkey()))
-    metas = [*step.accounts[:2], AccountMeta(buyer.pubkey(), False, False)]
+    metas = [*step.accounts[:2], AccountMeta(buyer.pubkey(), False, False), *step.accounts[3:]]
     with pytest.raises(Refused, match="notWritable"):
         sale.ledger.send(Instruction(step.program_id, step.data, metas))
 

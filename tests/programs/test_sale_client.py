@@ -16,12 +16,13 @@ from solders.transaction_metadata import TransactionMetadata
 
 from domain.launchpad import transactions
 from domain.launchpad.sale import OnChain, SaleKeys
+from gateways.solana.sale_events import read_events
 from gateways.solana.sale_idl import IDL_FILE, TagsDiffer, check_tags, interface
-from gateways.solana.sale_logs import read_event, read_logs
 from gateways.solana.sale_program import NotOurs, SaleProgram
 from tests.programs.interface import LAUNCHPAD
 from tests.programs.lab import Sale, opened
 from tests.programs.ledger import MILLION, PROGRAM, call, events
+from tests.programs.test_told import landed
 
 POOL = "AwUceQLyXXnHJXTPawF29Y3FWVJNW87VggtcNQZaTGXF"
 CLIENT = SaleProgram(str(PROGRAM), POOL)
@@ -51,10 +52,9 @@ def sent(sale: Sale, who: Keypair, *steps: transactions.Instruction) -> Transact
     return sale.ledger.send(*map(built, steps), signers=[who])
 
 
-def told(done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
-    found = read_logs(str(PROGRAM), done.logs())
+def told(sale: Sale, done: TransactionMetadata) -> list[tuple[str, dict[str, Any]]]:
+    found = read_events(str(PROGRAM), landed(sale, done))
     assert not found.unknown
-    assert not found.cut
     return [(event.kind, event.data) for _, event in found.events]
 
 
@@ -69,7 +69,7 @@ def test_a_whole_sale_with_the_client_alone() -> None:
     sent(sale, referrer, CLIENT.register_referral(str(referrer.pubkey()), None))
     sent(sale, buyer, CLIENT.register_referral(me, str(referrer.pubkey())))
     bought = sent(sale, buyer, *CLIENT.buy(keys, me, 150 * MILLION, 2**63))
-    assert plain(told(bought)) == plain(events(bought))
+    assert plain(told(sale, bought)) == plain(events(bought))
     position = CLIENT.read_position(
         "", sale.ledger.data(Pubkey.from_string(CLIENT.addresses.position(keys.address, me)))
     )
@@ -125,40 +125,6 @@ def test_every_instruction_of_the_idl_is_encoded_as_the_program_reads_it() -> No
         assert base64.b64decode(step.data) == LAUNCHPAD.call_data(name, *arguments.get(name, ())), name
         flags = [(meta.signer, meta.writable) for meta in step.accounts]
         assert flags == [(account["isSigner"], account["isMut"]) for account in entry["accounts"]], name
-
-
-def test_nobody_tells_an_event_for_us() -> None:
-    sale = opened()
-    buyer = sale.ledger.wallet()
-    done = sent(sale, buyer, *CLIENT.buy(keys_of(sale), str(buyer.pubkey()), MILLION, 2**63))
-    [line] = [line for line in done.logs() if line.startswith("Program data: ")]
-    other = str(Keypair().pubkey())
-    ours = str(PROGRAM)
-    foreign = [f"Program {other} invoke [1]", line, f"Program {other} success"]
-    assert read_logs(ours, foreign).events == ()
-    inner = [f"Program {ours} invoke [1]", f"Program {other} invoke [2]", line, f"Program {other} success", line,
-             f"Program {ours} success", line]  # fmt: skip
-    assert len(read_logs(ours, inner).events) == 1, "only the line that we told ourselves"
-    words = [f"Program {other} invoke [1]", f"Program log: Program {ours} invoke [1]", line]
-    assert read_logs(ours, words).events == (), "what a program prints moves no stack"
-
-
-def test_what_cannot_be_read_is_said() -> None:
-    ours = str(PROGRAM)
-    strange = base64.b64encode(b"12345678rest").decode()
-    found = read_logs(ours, [f"Program {ours} invoke [1]", f"Program data: {strange}", "Log truncated"])
-    assert (found.events, found.unknown, found.cut) == ((), (strange,), True)
-    assert read_event("not base64!") is None
-
-
-def test_what_cannot_be_read_keeps_its_place() -> None:
-    """With the next IDL it is read, and what was booked beside it is the same event still."""
-    sale = opened()
-    buyer, ours = sale.ledger.wallet(), str(PROGRAM)
-    done = sent(sale, buyer, *CLIENT.buy(keys_of(sale), str(buyer.pubkey()), MILLION, 2**63))
-    [line] = [line for line in done.logs() if line.startswith("Program data: ")]
-    found = read_logs(ours, [f"Program {ours} invoke [1]", "Program data: AAAA", line])
-    assert [(place, event.kind) for place, event in found.events] == [(1, "Traded")]
 
 
 def test_another_account_is_refused() -> None:

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.copytrade.books import is_placeholder, sorted_book
 from domain.copytrade.config import CopyConfig, effective
 from domain.copytrade.decide import decide
 from domain.copytrade.decisions import Decision
-from domain.copytrade.entries import Entry, EntryType, Scope
-from domain.copytrade.fees import FREE, FeeRule, fee_of
+from domain.copytrade.entries import EntryType, Scope
 from domain.copytrade.groups import Group, GroupKind
 from domain.copytrade.inputs import Inputs, Mark
-from domain.copytrade.portfolio import Holding, Portfolio, book, equity, exposure, exposure_for, pnl, post, unrealised
+from domain.copytrade.portfolio import Portfolio, equity, exposure, exposure_for, post
 from domain.copytrade.reasons import in_order
-from domain.copytrade.venue import ONE, Book, FeeSchedule, Level, Side
-from domain.copytrade.walk import buy, sell, vwap
+from domain.copytrade.venue import ONE, Book, FeeSchedule, Level
 from tests.copy_lab import CONDITION, EVENT, FLAGS, LEADER, MARKET, NO, OTHER, T0, USDC, YES, bankroll, entry, group
-
-PRICES = st.integers(1, 999).map(lambda thousandths: thousandths * 1_000)
-SIZES = st.one_of(st.integers(1, 10**6), st.integers(1, 10**9), st.integers(1, 10**12))
-LEVELS = st.lists(st.builds(Level, PRICES, SIZES), max_size=8).map(tuple)
-RULES = st.one_of(
-    st.just(FREE), st.builds(FeeRule, st.integers(0, 200_000), st.sampled_from([1, 2])),
-    st.builds(FeeRule, st.integers(0, 200_000), st.none()),
-)  # fmt: skip
+from tests.properties.copy_shapes import LEVELS, PRICES, SIZES
 
 
 @st.composite
@@ -228,125 +218,6 @@ def on_the_book(known: Inputs, made: Decision, of: Group) -> None:
     if of.kind in (GroupKind.BUY, GroupKind.SELL):
         assert sign * (made.vwap - of.price) <= rules.max_worsening_vs_their_fill_micros
         assert made.slippage == sign * (made.vwap - of.price)
-
-
-# The walk.
-
-
-def best_first(levels: tuple[Level, ...], side: Side) -> tuple[Level, ...]:
-    return tuple(sorted(levels, key=lambda level: level.price, reverse=side is Side.SELL))
-
-
-@given(LEVELS, SIZES, st.integers(0, 10**12), RULES)
-def test_purchase_spends_all_it_may_and_never_more(
-    levels: tuple[Level, ...], target: int, cash: int, rule: FeeRule
-) -> None:
-    asks = best_first(levels, Side.BUY)
-    walked = buy(YES, asks, target, cash, rule)
-    assert walked.notional <= target
-    assert walked.notional + walked.fee <= cash or not walked.fills
-    for fill in walked.fills:
-        assert 0 <= fill.notional - Fraction(fill.shares * fill.price, ONE) < 1
-        assert fill.fee == fee_of(rule, fill.shares, fill.price)
-    if walked.complete:
-        last = walked.fills[-1]
-        assert (target - walked.notional) * ONE < last.price + ONE * len(walked.fills), "one more share is too dear"
-    elif cash >= 2 * (target + 10 * len(asks) + 10):
-        assert walked.shares >= sum(level.size for level in asks) or walked.notional >= target - len(asks)
-
-
-@given(LEVELS, LEVELS, SIZES, st.integers(0, 10**12), st.sampled_from(list(Side)))
-def test_more_liquidity_never_makes_it_worse(
-    levels: tuple[Level, ...], more: tuple[Level, ...], amount: int, cash: int, side: Side
-) -> None:
-    """For the same money at least as many shares, for the same shares at least as much money."""
-    if side is Side.BUY:
-        thin = buy(YES, best_first(levels, side), amount, cash, FREE)
-        thick = buy(YES, best_first(levels + more, side), amount, cash, FREE)
-        slack = len(levels + more) * ONE // min((level.price for level in levels + more), default=ONE) + 1
-        assert thick.shares >= thin.shares - slack, "rounding to whole micros apart"
-    else:
-        thin, thick = (sell(YES, best_first(some, side), amount, FREE) for some in (levels, levels + more))
-        assert thick.shares >= thin.shares
-        assert thick.notional >= thin.notional - len(levels + more)
-
-
-@given(LEVELS, SIZES, RULES)
-def test_sale_gives_all_it_can(levels: tuple[Level, ...], shares: int, rule: FeeRule) -> None:
-    bids = best_first(levels, Side.SELL)
-    walked = sell(YES, bids, shares, rule)
-    assert walked.shares == min(shares, sum(level.size for level in bids))
-    assert walked.complete == (walked.shares == shares and shares > 0)
-    for fill in walked.fills:
-        assert 0 <= Fraction(fill.shares * fill.price, ONE) - fill.notional < 1
-
-
-@given(LEVELS, SIZES, st.sampled_from(list(Side)))
-def test_average_lies_between_the_levels_and_never_flatters(levels: tuple[Level, ...], amount: int, side: Side) -> None:
-    ordered = best_first(levels, side)
-    walked = buy(YES, ordered, amount, 10**18, FREE) if side is Side.BUY else sell(YES, ordered, amount, FREE)
-    average = vwap(walked.fills, side)
-    assume(average is not None)
-    assert average is not None
-    exact = Fraction(sum(fill.shares * fill.price for fill in walked.fills), walked.shares)
-    assert min(fill.price for fill in walked.fills) <= average <= max(fill.price for fill in walked.fills)
-    assert 0 <= (average - exact if side is Side.BUY else exact - average) < 1
-
-
-@given(st.integers(0, 10**15), PRICES, st.integers(0, 10**6), st.sampled_from([0, 1, 2, 3, None]))
-def test_fee_is_within_half_a_step_of_the_formula(shares: int, price: int, rate: int, exponent: int | None) -> None:
-    p = Fraction(price, ONE)
-    curve = p if exponent is None else (p * (1 - p)) ** exponent
-    exact = shares * Fraction(rate, ONE) * curve
-    charged = fee_of(FeeRule(rate, exponent), shares, price)
-    assert charged % 10 == 0
-    assert charged == 0 if exact < 10 else abs(charged - exact) <= 5
-
-
-# Average cost.
-
-MOVES = st.lists(
-    st.tuples(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9), st.sampled_from([YES, NO, ""])), max_size=25
-)
-
-
-def moves_of(moves: list[tuple[int, int, str]]) -> list[Entry]:
-    return [entry(EntryType.TRADE_FILL, token, shares if token else 0, cash) for shares, cash, token in moves]
-
-
-@given(MOVES, st.integers(0, 10**12), st.dictionaries(st.sampled_from([YES, NO]), st.integers(0, ONE)))
-def test_average_cost_neither_makes_nor_loses_a_micro(
-    moves: list[tuple[int, int, str]], deposit: int, marks: dict[str, int]
-) -> None:
-    entries = [entry(EntryType.DEPOSIT, cash=deposit), *moves_of(moves)]
-    portfolio, booked = post(Portfolio(), entries)
-    for one, done in zip(entries[1:], booked[1:], strict=True):
-        assert one.cash + done.cost_delta == done.realised
-    costs = sum(held.cost for held in portfolio.holdings.values())
-    assert portfolio.cash + costs == portfolio.contributed + portfolio.realised
-    assert pnl(portfolio, marks) == portfolio.realised + unrealised(portfolio, marks)
-    assert all(held.cost == 0 for held in portfolio.holdings.values() if held.shares == 0)
-    assert sum(one.cost_delta for one in booked) == costs
-
-
-@given(MOVES)
-def test_round_trip_turns_all_of_it_into_cash(moves: list[tuple[int, int, str]]) -> None:
-    """Whatever happened in between, a position that is flat has realised exactly its cash."""
-    held, cash = Holding(), 0
-    for shares, money, _ in moves:
-        held, cash = book(held, entry(EntryType.TRADE_FILL, YES, shares, money)).holding, cash + money
-    flat = book(held, entry(EntryType.TRADE_FILL, YES, -held.shares, 7)).holding
-    assert (flat.shares, flat.cost, flat.realised) == (0, 0, cash + 7)
-
-
-@given(MOVES)
-def test_booking_one_by_one_or_all_at_once_is_the_same(moves: list[tuple[int, int, str]]) -> None:
-    entries = moves_of(moves)
-    at_once, _ = post(Portfolio(), entries, LEADER)
-    singly = Portfolio()
-    for one in entries:
-        singly, _ = post(singly, [one], LEADER)
-    assert singly == at_once
 
 
 @given(STEPS, portfolios())

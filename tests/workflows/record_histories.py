@@ -37,10 +37,11 @@ from tests.workflows.record_landings import looks
 from tests.workflows.record_launches import launches
 from tests.workflows.record_liquidity import QUEUE_S, liquidity
 from tests.workflows.record_market import market
+from tests.workflows.record_mirror import copies
 from tests.workflows.record_oracle import oracle, upstreams
 from tests.workflows.record_paper import paper
 from tests.workflows.record_prices import prices
-from tests.workflows.record_sales import sales
+from tests.workflows.record_sales import aftercare, sales
 from tests.workflows.record_upkeep import upkeep_of_sales
 from tests.world import CHAIN_ID, USDC, World, fresh_address
 
@@ -83,7 +84,7 @@ async def withdrawals(world: World) -> dict[str, str]:
     await world.withdrawal_status(reviewed, "pending_approval")
     await world.decide(reviewed, "bob")
     async with world.mining():
-        await world.withdrawal_status(reviewed, "settled", timeout=90)
+        await world.withdrawal_status(reviewed, "settled")
     refused = await world.request_withdrawal(account, 1_000 * USDC, by="alice")
     await world.withdrawal_status(refused, "pending_approval")
     await world.decide(refused, "bob", approve=False)
@@ -91,11 +92,9 @@ async def withdrawals(world: World) -> dict[str, str]:
     await world.withdrawal_status(poor, "rejected")
     replaced = await world.request_withdrawal(account, 5 * USDC, fresh_address())
     signed = "SELECT s.* FROM exchange.signed_transactions s JOIN exchange.transactions t ON t.id = s.transaction_id"
-    await world.until(
-        lambda: world.rows(signed + " WHERE t.ref_id = %s", replaced), lambda rows: len(rows) >= 2, timeout=60
-    )
+    await world.until(lambda: world.rows(signed + " WHERE t.ref_id = %s", replaced), lambda rows: len(rows) >= 2)
     async with world.mining():
-        await world.withdrawal_status(replaced, "settled", timeout=60)
+        await world.withdrawal_status(replaced, "settled")
     await world.rpc("anvil_setBalance", world.wallets.hot, "0x0")
     cancelled = await world.request_withdrawal(account, 5 * USDC)
     await world.until(lambda: world.withdrawal(cancelled), lambda row: row["reason"] == "gas_wallet_low")
@@ -158,7 +157,7 @@ async def operations(world: World) -> dict[str, str]:
     await world.mint(await world.address(account), 2 * USDC)
     await world.mine(13)
     deliveries = "SELECT id FROM platform.webhook_deliveries WHERE status = 'delivered' ORDER BY attempts DESC"
-    found = await world.until(lambda: world.rows(deliveries), bool, timeout=60)
+    found = await world.until(lambda: world.rows(deliveries), bool)
     await sink.close()
     return {
         "Backup/written_and_verified": "Backup",
@@ -185,8 +184,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     deployments,
     launches,
     sales,
+    aftercare,
     upkeep_of_sales,
     looks,
+    copies,
 )
 
 

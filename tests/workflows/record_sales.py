@@ -1,25 +1,29 @@
-"""Golden histories of sales: refunded, parked and resumed, graduated, cancelled; a trade; the feed of them all."""
+"""Golden histories of sales: refunded, parked and resumed, graduated, cancelled; a trade; the feed of them all; what is
+still done for those that went well."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
+from domain.launchpad.aftercare import Aftercare
 from domain.launchpad.transactions import Plan
 from domain.shared import ids
-from domain.shared.processes import RetryProcess
+from domain.shared.processes import LAUNCHPAD, RetryProcess
 from gateways.solana.drafting import Drafting
 from gateways.solana.messages import read_signed, with_signatures
 from gateways.solana.nodes import RpcNodes
 from storage.database import transaction
 from storage.events import new_id
-from storage.intents.sales import submit_trade
+from storage.intents.sales import belongs_to, submit_trade
 from storage.intents.solana import issue
 from storage.launchpad.trades import KIND
 from tests.sale_lab import MILLION
 from tests.sale_world import SaleWorld, sale_world
 from tests.svm_lab import SOL
 from tests.world import World
+
+CLIFF, MONTH = 15_552_000, 2_592_000
 
 
 async def sales(world: World) -> dict[str, str]:
@@ -39,6 +43,40 @@ async def sales(world: World) -> dict[str, str]:
             }
 
 
+async def aftercare(world: World) -> dict[str, str]:
+    """With nothing to do; a slice and a position; a slice that the chain refuses."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        async with sale_world(world.dsn, world.temporal.address, Path(name)) as lab:
+            await lab.start_worker()
+            await lab.follow()
+            played = {"SaleAftercare/nothing_is_due": await _cared(lab, "nothing")}
+            keys, opened = await lab.sale()
+            buyer = await lab.person(200 * SOL)
+            await lab.desk.buy(keys, buyer, 400 * MILLION)
+            await lab.reaches(opened, "completed")
+            await lab.desk.claim(keys, buyer)
+            closed = "SELECT 1 FROM launchpad.sale_events WHERE kind = %s"
+            await lab.until(lambda: lab.rows(closed, "Claimed"), bool)
+            await lab.later(CLIFF + 2 * MONTH)
+            await lab.node.control("finalize")
+            played["SaleAftercare/paid_and_closed"] = await _cared(lab, "paid")
+            await lab.until(lambda: lab.rows(closed, "VestedClaimed"), bool)
+            await lab.later(2 * MONTH)
+            await lab.node.control("finalize")
+            await lab.burden(lab.creator, 600_000)
+            played["SaleAftercare/refused_by_the_chain"] = await _cared(lab, "refused")
+            return played
+
+
+async def _cared(lab: SaleWorld, name: str) -> str:
+    """One run, to its end."""
+    handle = await lab.processes.client.start_workflow(
+        "SaleAftercare", Aftercare(slice_s=MONTH), id=f"golden:aftercare:{name}", task_queue=LAUNCHPAD
+    )
+    await handle.result()
+    return handle.id
+
+
 async def _refunded(lab: SaleWorld) -> str:
     keys, opened = await lab.sale(seconds=600)
     await lab.desk.buy(keys, await lab.person(), MILLION)
@@ -54,11 +92,11 @@ async def _parked(lab: SaleWorld) -> str:
         await lab.desk.buy(keys, buyer, MILLION)
     await lab.burden(odd)
     await lab.later(700)
-    row = await lab.reaches(opened, "needs_operator", 90)
+    row = await lab.reaches(opened, "needs_operator")
     await lab.relieve(odd)
     name = ids.curve_sale(row["project_id"])
     await lab.processes.signal(name, "retry", RetryProcess(cause="recording"))
-    await lab.reaches(opened, "completed", 90)
+    await lab.reaches(opened, "completed")
     return name
 
 
@@ -97,7 +135,8 @@ async def _traded(lab: SaleWorld, most: int, status: str) -> str:
         await nodes.aclose()
     signed = read_signed(with_signatures(draft.message, {me: str(buyer.sign_message(draft.message))}))
     async with transaction(lab.pool) as connection:
-        await issue(connection, plan, draft, platform=lab.platform)
+        issued = await issue(connection, plan, draft, platform=lab.platform)
+        await belongs_to(connection, issued.transaction_id, account)
         trade = await submit_trade(connection, opened.sale_id, signed, platform=lab.platform, account_id=account)
     await lab.processes.start(
         "sale_trade", trade.subject_id, trade.workflow_id, "recording", operation_id=trade.operation_id

@@ -49,7 +49,7 @@ async def test_killed_workers_lose_and_double_no_log(lab: PolygonLab, server: Ru
             began = time.monotonic()
             await lab.until(lambda: lab.rows("SELECT 1 FROM copytrade.checkpoints WHERE key = 'polygon:last_block'"))
             await trade()
-            await lab.until(lambda: _row(lab, sent[-1]), timeout=30)
+            await lab.until(lambda: _row(lab, sent[-1]))
             longest = max(longest, time.monotonic() - began)
             for _ in range(5):
                 await trade()

@@ -23,6 +23,7 @@ from storage.copytrade.configs import change_general
 from storage.database import transaction
 from tests.feed_lab import FeedLab, open_feed_lab
 from tests.feed_worker import feed_settings, start_worker
+from tests.patience import PATIENCE_S
 from tests.scene_lab import LADDER
 from workflows import client as temporal
 
@@ -100,9 +101,9 @@ async def test_a_leader_is_followed_polled_copied_and_settled(lab: FeedLab, serv
         assert operation["status"] == "completed"
         await world.feed()
         await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "20", price="0.52")
-        [group] = await lab.until(lambda: lab.groups(user), lambda rows: len(rows) == 1, timeout=20)
+        [group] = await lab.until(lambda: lab.groups(user), lambda rows: len(rows) == 1)
         handle = world.client.get_workflow_handle(ids.copy_attempt(group["group_key"]))
-        await lab.until(lambda: started(handle), bool, timeout=20)
+        await lab.until(lambda: started(handle), bool)
         assert await lab.shadow(user) == lab.venue.positions("alice")
         await lab.venue.resolve(RAIN, 0)
         await world.run("MarketFacts", "facts-1")
@@ -159,12 +160,11 @@ async def test_sigkill_of_the_worker_loses_and_doubles_nothing(lab: FeedLab, ser
             await lab.until(
                 lambda user=user: lab.shadow(user),
                 lambda held, name=name: held == lab.venue.positions(name),
-                timeout=60,
                 every=0.3,
             )
             assert len(await lab.trades(user)) == sum(row["type"] == "TRADE" for row in lab.venue.rows(name))
         waiting = "SELECT group_key FROM copytrade.event_groups WHERE dispatched_at IS NULL"
-        await lab.until(lambda: lab.rows(waiting), lambda rows: not rows, timeout=20)
+        await lab.until(lambda: lab.rows(waiting), lambda rows: not rows)
         for row in await lab.rows("SELECT group_key, fills FROM copytrade.event_groups"):
             found = await world.client.get_workflow_handle(ids.copy_attempt(row["group_key"])).describe()
             assert found.status is not WorkflowExecutionStatus.FAILED
@@ -194,14 +194,14 @@ async def test_small_trades_that_wait_survive_sigkill(lab: FeedLab, server: Runn
         await world.portfolio()
         for number in (1, 2, 3):
             await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "40", price="0.51")
-            await lab.until(lambda: lab.groups(user), lambda found, n=number: sum(g["fills"] for g in found) == n, 30)
+            await lab.until(lambda: lab.groups(user), lambda found, n=number: sum(g["fills"] for g in found) == n)
             await world.kill()
             await world.worker()
         attempts = "SELECT *, decision::text AS verdict, source_type::text AS source FROM copytrade.copy_attempts"
-        found = await lab.until(lambda: lab.rows(attempts), lambda rows: len(rows) == 2, timeout=30)
+        found = await lab.until(lambda: lab.rows(attempts), lambda rows: len(rows) == 2)
         [group] = await lab.groups(user)
         handle = world.client.get_workflow_handle(ids.copy_attempt(group["group_key"]))
-        await asyncio.wait_for(handle.result(), 30)
+        await asyncio.wait_for(handle.result(), PATIENCE_S)
     assert {(a["verdict"], a["source"], a["buffered_count"], a["group_key"]) for a in found} == {
         ("EXECUTE", "BUFFER", 3, group["group_key"])
     }

@@ -11,18 +11,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.testing import WorkflowEnvironment
 
 from domain.shared.errors import Rejected, Unavailable
 from domain.shared.ledger import PLATFORM_FEES, PLATFORM_TREASURY, available, lp_fees
 from domain.shared.money import USDC as UNIT
 from localnet.running import RunningTemporal, running_temporal
-from localnet.temporal import binary
 from storage.events import new_id
 from storage.intents.opened import Opened
 from tests.corrections_lab import USDC, Lab, open_lab, worker_process
+from tests.world.skipping import skipping_temporal
 from workflows import client as temporal
-from workflows import search
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -158,12 +156,7 @@ async def test_providers_fees_are_taken_only_beyond_what_they_have_earned(lab: L
 
 
 async def test_it_expires_after_seven_days(new_database: Callable[[], Awaitable[str]]) -> None:
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(binary()),
-        data_converter=temporal.data_converter(),
-        search_attributes=list(search.ALL),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as env:
+    async with skipping_temporal() as env:
         async with open_lab(await new_database(), env.client) as lab:
             asker, _, trader = await people(lab)
             opened = await lab.pay_from_treasury(trader, 4 * USDC, asker)

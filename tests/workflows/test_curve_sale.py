@@ -119,7 +119,7 @@ async def test_a_buyer_who_cannot_be_paid_parks_himself_and_nobody_else(world: S
     odd, *others = buyers
     await world.burden(odd)
     await world.later(700)
-    row = await world.reaches(opened, "needs_operator", 90)
+    row = await world.reaches(opened, "needs_operator")
     assert row["failure_code"] == "refund_stuck"
     assert str(odd.pubkey()) in row["summary"]
     for buyer in others:
@@ -129,7 +129,7 @@ async def test_a_buyer_who_cannot_be_paid_parks_himself_and_nobody_else(world: S
     assert alert["code"] == "refund_stuck"
     await world.relieve(odd)
     assert await world.processes.signal(ids.curve_sale(row["project_id"]), "retry", RetryProcess(cause="test"))
-    row = await world.reaches(opened, "completed", 90)
+    row = await world.reaches(opened, "completed")
     assert row["status"] == "refunded"
     assert await world.lamports(str(odd.pubkey())) > SOL
     assert not await world.rows("SELECT 1 FROM platform.alerts WHERE resolved_at IS NULL")
@@ -140,9 +140,9 @@ async def test_a_graduation_that_the_chain_refuses_waits_for_an_operator(world: 
     await world.reaches(opened, "active")
     await world.node.control("account", key=world.platform, lamports=50_000_000)
     await world.desk.buy(keys, await world.person(200 * SOL), 400 * MILLION)
-    row = await world.reaches(opened, "needs_operator", 90)
+    row = await world.reaches(opened, "needs_operator")
     assert row["failure_code"] == "graduation_stuck"
     await world.node.control("account", key=world.platform, lamports=100 * SOL)
     assert await world.processes.signal(ids.curve_sale(row["project_id"]), "retry", RetryProcess(cause="test"))
-    row = await world.reaches(opened, "completed", 90)
+    row = await world.reaches(opened, "completed")
     assert row["status"] == "graduated"

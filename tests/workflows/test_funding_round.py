@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from temporalio.testing import WorkflowEnvironment
 
 from domain.exchange.liquidity_messages import ContributionState
 from domain.shared import ids
@@ -17,18 +17,13 @@ from domain.shared.errors import Rejected, Unavailable
 from domain.shared.processes import RetryProcess
 from localnet.temporal import binary
 from tests.liquidity_lab import USDC, Lab, give, open_lab, trader
+from tests.world.skipping import skipping_temporal
 from workflows import search
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        ts_config=TimeSkippingConfig(enabled=False),
-        dev_server_existing_path=str(binary()),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(search.ALL),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as opened:
+    async with skipping_temporal(by_itself=False) as opened:
         yield opened
 
 
@@ -135,9 +130,9 @@ async def test_d9_a_contribution_after_the_deadline_is_refused_even_before_the_r
 
 
 async def test_contributions_that_race_the_deadline_are_never_both_accepted_and_kept(lab: Lab) -> None:
+    accounts = [await trader(lab.dsn, 10 * USDC) for _ in range(12)]
     asset = await lab.round(soft_cap=900 * USDC, deadline_in_s=2)
     handle = await lab.start_round(asset)
-    accounts = [await trader(lab.dsn, 10 * USDC) for _ in range(12)]
     refusals: list[str] = []
 
     async def one(number: int, account: str) -> None:

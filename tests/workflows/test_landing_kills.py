@@ -25,7 +25,7 @@ from tests.launch_lab import LaunchLab, launch_lab
 from tests.svm_lab import LOADER, SOL, pays
 
 KEY = "pay"
-SOON_S = 6.0
+SOON_S = 30.0
 """From when the next worker process stands to the word in the books."""
 
 
@@ -71,7 +71,7 @@ class Payment:
 
     async def ended(self) -> None:
         """It lands in the node's own time: each look at the operation makes 32 slots, and a blockhash lives 150."""
-        await self.lab.until(self.attempts, lambda found: found[-1]["status"] == "landed")
+        await self.lab.until(self.attempts, lambda found: bool(found) and found[-1]["status"] == "landed")
         await self.lab.operation(self.workflow_id, "completed")
 
     async def once(self) -> None:

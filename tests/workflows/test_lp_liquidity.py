@@ -8,28 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+from temporalio.testing import WorkflowEnvironment
 
 from domain.shared import ids
 from domain.shared.errors import Rejected
-from localnet.temporal import binary
 from storage.exchange.liquidity import LpStore
 from tests.liquidity_lab import USDC, Lab, open_lab, trader
-from workflows import search
+from tests.patience import PATIENCE_S
+from tests.world.skipping import skipping_temporal
 
 PAYOUTS = "SELECT amount_micros, instant, part FROM exchange.lp_payouts WHERE withdrawal_id = %s ORDER BY part"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        ts_config=TimeSkippingConfig(enabled=False),
-        dev_server_existing_path=str(binary()),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(search.ALL),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as opened:
+    async with skipping_temporal(by_itself=False) as opened:
         yield opened
 
 
@@ -104,7 +97,7 @@ async def test_a_pool_pays_a_tenth_a_day_in_parts_and_in_order(env: WorkflowEnvi
     assert (await lab.withdrawal_row(big))["status"] == "paid"
     await lab.decided(small, "paid")
     handle = lab.client.get_workflow_handle(ids.lp_withdrawal(small))
-    await asyncio.wait_for(handle.result(), 20)
+    await asyncio.wait_for(handle.result(), PATIENCE_S)
     assert [await lab.available(a) for a in (first, second)] == [300 * USDC, 10 * USDC]
     assert await lab.principal(asset) == 690 * USDC
     await lab.check_all()

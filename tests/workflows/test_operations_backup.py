@@ -19,7 +19,8 @@ from gateways.backup import Vault
 from localnet.running import RunningTemporal, running_temporal
 from storage.database import transaction
 from storage.operations import open_operation
-from tests.ops_lab import OTHER_KEY, Lab, make_vault, open_lab, until, working
+from tests.ops_lab import OTHER_KEY, Lab, make_vault, open_lab, working
+from tests.patience import until
 from workflows.operations.backup import BackupWorkflow, RestoreDrillWorkflow
 
 

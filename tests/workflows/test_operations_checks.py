@@ -175,4 +175,4 @@ async def run_retention(client: Client, name: str) -> RetentionDone:
 
 
 def test_the_process_applies_every_rule_there_is() -> None:
-    assert tuple(stored.RULES) == (*retention.RULES, *retention.LATER, *retention.PAPER)
+    assert tuple(stored.RULES) == (*retention.RULES, *retention.LATER, *retention.PAPER, *retention.PICTURES)

@@ -19,10 +19,12 @@ from temporalio.client import (
 )
 
 from localnet.running import RunningTemporal, running_temporal
-from tests.ops_lab import Lab, make_vault, open_lab, until, working
+from tests.ops_lab import Lab, make_vault, open_lab, working
+from tests.patience import until
 from workflows.client import connect
 from workflows.codec import codec_from_keys
-from workflows.schedules import Wanted, diff, reconcile, wanted
+from workflows.schedule_sync import diff, reconcile
+from workflows.schedules import Wanted, wanted
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -22,7 +22,8 @@ from localnet.running import RunningTemporal, running_temporal
 from localnet.sink import WebhookSink
 from storage.database import transaction
 from storage.intents.webhooks import delete_webhook, redeliver
-from tests.ops_lab import Lab, make_vault, open_lab, until, working
+from tests.ops_lab import Lab, make_vault, open_lab, working
+from tests.patience import until
 from workflows.operations.webhooks import WebhookFanoutWorkflow
 
 

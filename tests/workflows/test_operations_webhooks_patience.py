@@ -7,27 +7,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest_asyncio
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from domain.operations.messages import DeliveryDone
 from domain.shared.processes import OPERATIONS, Start
 from gateways.webhooks import WebhookSender
 from localnet.sink import WebhookSink, _Refusal
-from localnet.temporal import binary
 from tests.ops_lab import Lab, make_vault, open_lab, worker_for
-from workflows import search
+from tests.world.skipping import skipping_temporal
 from workflows.operations.webhooks import WebhookDeliveryWorkflow
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def env() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(binary()),
-        data_converter=pydantic_data_converter,
-        search_attributes=list(search.ALL),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
-    ) as opened:
+    async with skipping_temporal() as opened:
         yield opened
 
 

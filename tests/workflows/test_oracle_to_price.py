@@ -51,7 +51,7 @@ async def test_a_signal_is_applied_at_once_and_a_bad_day_leaves_the_price_to_the
                 PriceEngineWorkflow.run, PriceEngineState(asset_id=asset), id=ids.price_engine(asset),
                 task_queue=EXCHANGE,
             )  # fmt: skip
-            await lab.until(lambda: price(lab, asset), lambda row: row["fundamental_pico"] == 10**12, 20)
+            await lab.until(lambda: price(lab, asset), lambda row: row["fundamental_pico"] == 10**12)
 
             async def refresh() -> None:
                 await client.execute_workflow(
@@ -61,7 +61,7 @@ async def test_a_signal_is_applied_at_once_and_a_bad_day_leaves_the_price_to_the
 
             lab.web.feel("bullish", "NEWS", delta_percent="29")
             await refresh()
-            signal = await lab.until(lambda: lab.signal(asset), lambda row: row["status"] == "applied", 10)
+            signal = await lab.until(lambda: lab.signal(asset), lambda row: row["status"] == "applied")
             assert (signal["delta_bps"], signal["applied_bps"]) == (2_900, 500)
             # F · (1 + β · 5 %), β = 0.2
             assert (await price(lab, asset))["fundamental_pico"] == 1_010_000_000_000
@@ -70,6 +70,6 @@ async def test_a_signal_is_applied_at_once_and_a_bad_day_leaves_the_price_to_the
             await refresh()
             assert await lab.degraded_until(asset) is not None
             await refresh()
-            await lab.until(lambda: lab.signals(asset), lambda rows: rows[-1]["status"] == "applied", 10)
+            await lab.until(lambda: lab.signals(asset), lambda rows: rows[-1]["status"] == "applied")
             assert await lab.degraded_until(asset) is None
             await engine.terminate()

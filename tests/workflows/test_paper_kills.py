@@ -21,6 +21,7 @@ from domain.shared.processes import Start
 from localnet.running import RunningTemporal, running_temporal
 from storage.intents.opened import Opened
 from tests.paper_worker import start_worker
+from tests.patience import until
 from tests.portfolio_lab import USDC, PortfolioLab, portfolio_lab
 from tests.workflows.record_paper import close, config_test, copied, rebuild
 from tests.world import copytrade as world
@@ -73,12 +74,7 @@ class Lab:
             yield
             query = """SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
                        WHERE NOT l.granted AND c.relname = %s"""
-            for _ in range(400):
-                if await world.rows(self.paper.dsn, query, table):
-                    break
-                await asyncio.sleep(0.05)
-            else:
-                raise AssertionError(f"nobody came to {table}")
+            await until(lambda: world.rows(self.paper.dsn, query, table))
             await self.kill()
 
 

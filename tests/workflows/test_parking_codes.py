@@ -20,7 +20,7 @@ from storage.books import Books
 from storage.database import Pool, make_pool
 from storage.jobs import JobStore
 from storage.reads.base import fetch_all
-from tests.ops_lab import until
+from tests.patience import until
 from workflows import search
 from workflows.client import connect
 from workflows.failures import FailureInterceptor

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,9 +19,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.exchange.pricing import FeedActivities
 from domain.exchange.oracle_messages import OracleNews
-from domain.exchange.price_messages import AssetNews, LengthenHalt, ResumeTrading
+from domain.exchange.price_messages import AssetNews
 from domain.shared import ids
-from domain.shared.errors import Rejected
 from domain.shared.events import Event
 from domain.shared.money import USDC_ONE
 from localnet.running import RunningTemporal, running_temporal
@@ -28,6 +28,7 @@ from localnet.temporal import binary
 from storage.database import transaction
 from storage.events import emit, new_id
 from storage.listen import Listener
+from tests.patience import PATIENCE_S
 from tests.price_lab import PriceLab, spawn
 from tests.world.trades import fill, fills, trading
 from workflows import search
@@ -165,21 +166,21 @@ async def test_heavy_trading_is_summed_up_in_a_few_ticks_a_second(lab: PriceLab)
     async with lab.serving():
         await lab.until(lambda: lab.ticks(asset_id), bool)
         busy = asyncio.create_task(trading(lab.pool, asset_id, account, every_s=0.01))
-        await asyncio.sleep(4)
+        began = time.monotonic()
+        await lab.until(lambda: lab.row("SELECT count(*) AS n FROM exchange.trades"), lambda trades: trades["n"] > 200)
+        await lab.until(lambda: lab.ticks(asset_id), lambda ticks: len(ticks) >= 3)
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
         await lab.until(lambda: lab.summed(asset_id), bool)
         ticks = await lab.ticks(asset_id)
-    trades = await lab.row("SELECT count(*) AS n FROM exchange.trades")
-    assert trades["n"] > 50
-    assert 3 <= len(ticks) <= 4 * 4 + 3
+    assert len(ticks) <= 4 * (time.monotonic() - began) + 3
     assert all(t["market_low_micros"] <= t["market_micros"] <= t["market_high_micros"] for t in ticks)
 
 
 async def test_a_heartbeat_comes_without_any_news(lab: PriceLab) -> None:
     asset_id, _ = await lab.asset()
     async with lab.serving():
-        ticks = await lab.until(lambda: lab.ticks(asset_id), lambda rows: len(rows) == 3, timeout=20)
+        ticks = await lab.until(lambda: lab.ticks(asset_id), lambda rows: len(rows) == 3)
     gaps = [(b["ticked_at"] - a["ticked_at"]).total_seconds() for a, b in itertools.pairwise(ticks)]
     assert all(2 <= gap < 5 for gap in gaps)
 
@@ -212,7 +213,7 @@ async def test_killed_workers_lose_and_double_nothing(lab: PriceLab, temporal: R
         for _ in range(2):
             worker = await spawn(lab.dsn, temporal.address)
             before = len(await lab.ticks(asset_id))
-            await lab.until(lambda: lab.ticks(asset_id), lambda rows, n=before: len(rows) > n, timeout=40)
+            await lab.until(lambda: lab.ticks(asset_id), lambda rows, n=before: len(rows) > n)
             await asyncio.sleep(draw.random() * 2)
             worker.kill()
             await worker.wait()
@@ -220,85 +221,12 @@ async def test_killed_workers_lose_and_double_nothing(lab: PriceLab, temporal: R
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
     async with lab.serving(follow=False):
-        await lab.until(lambda: lab.summed(asset_id), bool, timeout=60)
+        await lab.until(lambda: lab.summed(asset_id), bool)
     doubled = await lab.rows(
         """SELECT 1 FROM exchange.price_ticks a JOIN exchange.price_ticks b ON b.id = a.id + 1
            WHERE a.asset_id = b.asset_id AND b.ticked_at < a.ticked_at"""
     )
     assert doubled == []
-
-
-# --- halts ------------------------------------------------------------------------------------------------------------
-
-
-async def test_a_trip_halts_starts_the_process_and_trading_resumes_by_itself(lab: PriceLab) -> None:
-    """EX-080…084 from end to end, with a halt of two seconds."""
-    asset_id, account = await lab.asset(breaker_bps=1_500)
-    lab.store.pace = lab.store.pace._replace(halt_s=2)
-    async with lab.serving():
-        await lab.until(lambda: lab.ticks(asset_id), bool)
-        await fill(lab.pool, asset_id, account, 500 * USDC_ONE)
-        await lab.until(lambda: lab.summed(asset_id), bool)
-        await fill(lab.pool, asset_id, account, 5_000 * USDC_ONE)
-        await lab.until(lambda: lab.status(asset_id), lambda status: status == "halted")
-        await lab.until(lambda: lab.status(asset_id), lambda status: status == "active")
-    halt = await lab.row("SELECT * FROM exchange.asset_halts")
-    assert (halt["cause"], halt["ended_by"]) == ("circuit_breaker", "time")
-    assert halt["ended_at"] >= halt["until"]
-
-
-async def test_operators_extend_and_resume(lab: PriceLab) -> None:
-    asset_id, _ = await lab.asset()
-    async with lab.serving():
-        halt_id = await lab.halted(asset_id, 600)
-        first = await lab.row("SELECT * FROM exchange.asset_halts")
-        handle = lab.client.get_workflow_handle(ids.asset_halt(halt_id))
-        await lab.until(lambda: lab.processes.state(ids.asset_halt(halt_id)), lambda state: state == "running")
-        longer = LengthenHalt(principal="operator", seconds=60)
-        for _ in range(2):
-            state = await lab.ask(halt_id, "extend", longer, "extend:1")
-            assert (state.until - first["until"]).total_seconds() == 60
-        state = await lab.ask(halt_id, "resume", ResumeTrading(principal="operator", note="all clear"), "resume:1")
-        assert (state.ended, state.ended_by) == (True, "operator")
-        assert (await handle.result())["ended_by"] == "operator"
-        assert await lab.status(asset_id) == "active"
-        with pytest.raises(Rejected):
-            await lab.ask(halt_id, "extend", longer, "extend:2")
-
-
-async def test_an_update_the_books_refuse_fails_with_their_code(lab: PriceLab) -> None:
-    asset_id, _ = await lab.asset()
-    async with lab.serving():
-        halt_id = await lab.halted(asset_id, 600)
-        await lab.until(lambda: lab.processes.state(ids.asset_halt(halt_id)), lambda state: state == "running")
-        await lab.rows("UPDATE exchange.asset_halts SET ended_at = clock_timestamp(), ended_by = 'somebody'")
-        with pytest.raises(Rejected) as refusal:
-            await lab.ask(halt_id, "extend", LengthenHalt(principal="operator", seconds=60), "extend:1")
-        assert refusal.value.code == "not_halted"
-
-
-async def test_a_halt_survives_the_death_of_its_worker(lab: PriceLab, temporal: RunningTemporal) -> None:
-    asset_id, _ = await lab.asset()
-    worker = await spawn(lab.dsn, temporal.address)
-    halt_id = await lab.halted(asset_id, 4)
-    await lab.until(lambda: lab.processes.state(ids.asset_halt(halt_id)), lambda state: state == "running")
-    worker.kill()
-    await worker.wait()
-    async with lab.serving(follow=False):
-        await lab.until(lambda: lab.status(asset_id), lambda status: status == "active", timeout=40)
-    halt = await lab.row("SELECT * FROM exchange.asset_halts")
-    assert halt["ended_at"] >= halt["until"]
-
-
-async def test_a_terminated_halt_is_started_again_by_its_operation(lab: PriceLab) -> None:
-    """Its row says that it has not ended; a tick sees that its time is over and hands it to the dispatcher."""
-    asset_id, _ = await lab.asset()
-    async with lab.serving():
-        halt_id = await lab.halted(asset_id, 300)
-        await lab.until(lambda: lab.processes.state(ids.asset_halt(halt_id)), lambda state: state == "running")
-        await lab.client.get_workflow_handle(ids.asset_halt(halt_id)).terminate()
-        await lab.rows("UPDATE exchange.asset_halts SET until = clock_timestamp() - interval '2 minutes'")
-        await lab.until(lambda: lab.status(asset_id), lambda status: status == "active", timeout=40)
 
 
 # --- history ----------------------------------------------------------------------------------------------------------
@@ -317,12 +245,10 @@ async def test_an_engine_continues_as_new_and_loses_nothing(database: str) -> No
             asset_id, account = await lab.asset()
             handle = lab.client.get_workflow_handle(ids.price_engine(asset_id))
             runs: set[str] = set()
-            for _ in range(60):
-                await fill(lab.pool, asset_id, account, USDC_ONE)
-                await asyncio.sleep(0.2)
-                with contextlib.suppress(RPCError):
-                    runs.add((await handle.describe()).run_id or "")
-                if len(runs) >= 3:
-                    break
+            async with asyncio.timeout(PATIENCE_S):
+                while len(runs) < 3:
+                    await fill(lab.pool, asset_id, account, USDC_ONE)
+                    await asyncio.sleep(0.2)
+                    with contextlib.suppress(RPCError):
+                        runs.add((await handle.describe()).run_id or "")
             await lab.until(lambda: lab.summed(asset_id), bool)
-    assert len(runs) >= 3

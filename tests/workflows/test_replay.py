@@ -140,6 +140,16 @@ def test_goldens_of_tax_cycles_end_as_their_names_say(golden: str, counts: tuple
     assert ("nothing_due" in done["summary"]) == bool(done["failed"])
 
 
+@pytest.mark.parametrize(
+    ("golden", "counts"),
+    [("nothing_is_due", (0, 0)), ("paid_and_closed", (2, 0)), ("refused_by_the_chain", (0, 1))],
+)
+def test_goldens_of_aftercare_end_as_their_names_say(golden: str, counts: tuple[int, int]) -> None:
+    events = json.loads((REPLAY / "histories" / "SaleAftercare" / f"{golden}.json").read_text())["events"]
+    done = _payload(events[-1]["workflowExecutionCompletedEventAttributes"]["result"])[0]
+    assert (done["landed"], len(done["refused"])) == counts
+
+
 @pytest.mark.parametrize(("golden", "count"), [("agrees", 0), ("differs", 1)])
 def test_goldens_of_comparisons_end_as_their_names_say(golden: str, count: int) -> None:
     events = json.loads((REPLAY / "histories" / "LaunchpadReconcile" / f"{golden}.json").read_text())["events"]
@@ -152,10 +162,11 @@ def test_goldens_of_comparisons_end_as_their_names_say(golden: str, count: int) 
     [
         ("live", "live", ["mint", "create_sale"]),
         ("parked_after_the_mint_and_resumed", "live", ["mint", "create_sale", "create_sale"]),
-        ("signed_by_its_creator", "live", ["mint", "create_sale"]),
+        ("signed_by_its_creator", "live", ["nonce", "mint", "create_sale"]),
         ("held_by_the_kill_switch", "live", ["mint", "create_sale"]),
         ("undone_when_the_pinning_node_refused", "undone", []),
         ("cancelled_while_it_waited_for_a_payment", "undone", []),
+        ("stuck_on_its_nonce_and_cancelled", "undone", ["mint", "void", "mint"]),
     ],
 )
 def test_goldens_of_launches_end_as_their_names_say(golden: str, status: str, signed: list[str]) -> None:
@@ -168,8 +179,10 @@ def test_goldens_of_launches_end_as_their_names_say(golden: str, status: str, si
     ]
     signing = [a for a in scheduled if a["activityType"]["name"] == "sign_solana"]
     assert {a["taskQueue"]["name"] for a in signing} <= {"solana-signer"}
-    keys = [_payload(a["input"])[0]["key"].split(":")[2] for a in signing]
-    assert keys == ([*signed, "mint", "create_sale"] if signed else [])
+    keys = [_payload(a["input"])[0]["key"].split(":") for a in signing]
+    assert [key[2] if key[0] == "launch" else key[0] for key in keys] == (
+        [*signed, "mint", "create_sale"] if status == "live" else signed
+    )
 
 
 # --- fingerprints: the commands each workflow can issue, in the order of its source ------------------------------

@@ -7,26 +7,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from temporalio import activity, workflow
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from localnet.running import running_temporal
+from tests.patience import until
 from workflows.client import connect
 from workflows.saga import Saga, is_business_end
 
+BEGUN: dict[str, list[str]] = {}
 UNDONE: dict[str, list[str]] = {}
 
 
 @activity.defn
 async def undo_step(name: str) -> None:
-    await asyncio.sleep(0.3)
     run = activity.info().workflow_id
+    BEGUN.setdefault(run, []).append(name)
+    await asyncio.sleep(0.5)
     if name.endswith("fails"):
         raise ApplicationError("cannot be undone", non_retryable=True)
     UNDONE.setdefault(run, []).append(name)
@@ -76,12 +80,26 @@ async def worker(client: Client) -> AsyncIterator[str]:
         yield queue
 
 
+async def sleeps(handle: WorkflowHandle[Any, Any]) -> None:
+    """Until it has taken its steps and sleeps its hour."""
+
+    async def look() -> bool:
+        history = await handle.fetch_history()
+        return any(event.HasField("timer_started_event_attributes") for event in history.events)
+
+    await until(look)
+
+
+async def begun(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    return BEGUN.get(handle.id, [])
+
+
 async def test_all_three_are_undone_last_first_when_cancelled_again_while_undoing(client: Client) -> None:
     async with worker(client) as queue:
         handle = await client.start_workflow(ThreeSteps.run, ["a", "b", "c"], id=uuid4().hex, task_queue=queue)
-        await asyncio.sleep(0.3)
+        await sleeps(handle)
         await handle.cancel()
-        await asyncio.sleep(0.4)  # in the middle of the first compensation
+        await until(lambda: begun(handle))  # in the middle of the first compensation
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as ended:
             await handle.result()
@@ -92,7 +110,7 @@ async def test_all_three_are_undone_last_first_when_cancelled_again_while_undoin
 async def test_a_compensation_that_fails_is_reported_and_the_others_still_run(client: Client) -> None:
     async with worker(client) as queue:
         handle = await client.start_workflow(ThreeSteps.run, ["a", "b fails", "c"], id=uuid4().hex, task_queue=queue)
-        await asyncio.sleep(0.3)
+        await sleeps(handle)
         await handle.cancel()
         assert await handle.result() == ["b fails"]
     assert UNDONE[handle.id] == ["c", "a"]

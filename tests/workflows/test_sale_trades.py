@@ -18,6 +18,7 @@ from domain.launchpad.sale import SaleKeys
 from domain.launchpad.sale_messages import OpenedSale
 from gateways.solana.drafting import Drafting
 from gateways.solana.nodes import RpcNodes
+from gateways.solana.sale_addresses import ASSOCIATED, SYSTEM
 from localnet.running import RunningTemporal, running_temporal
 from tests.api.lab import Api, problem
 from tests.sale_lab import LAUNCH, MILLION, POOL
@@ -48,7 +49,7 @@ class Desk(NamedTuple):
         answer = await self.api.call("POST", f"/api/launchpad/sales/{self.sale.sale_id}/{act}", json=body)
         problem(answer, status, code)
 
-    async def hand_in(self, issued: dict[str, Any], who: Keypair, status: int = 202) -> Any:
+    async def hand_in(self, issued: dict[str, Any], who: Keypair, key: str = "admin") -> Any:
         raw = VersionedTransaction.from_bytes(base64.b64decode(issued["transaction_base64"]))
         signed = VersionedTransaction.populate(raw.message, [who.sign_message(to_bytes_versioned(raw.message))])
         wired = base64.b64encode(bytes(signed)).decode()
@@ -56,6 +57,7 @@ class Desk(NamedTuple):
             "POST",
             f"/api/launchpad/sales/{self.sale.sale_id}/submit",
             json={"transaction_base64": wired},
+            key=key,
             Idempotency_Key=secrets.token_hex(8),
         )
 
@@ -93,7 +95,7 @@ async def opened_api(world: SaleWorld) -> AsyncIterator[Api]:
 async def desk(
     server: RunningTemporal, new_database: Callable[[], Awaitable[str]], tmp_path: Path
 ) -> AsyncIterator[Desk]:
-    async with sale_world(await new_database(), server.address, tmp_path) as world, opened_api(world) as api:
+    async with sale_world(await new_database(), server.address, tmp_path, hurry=2) as world, opened_api(world) as api:
         await world.start_worker()
         await world.follow()
         keys, sale = await world.sale(seconds=600)
@@ -118,11 +120,13 @@ async def test_a_wallet_buys_claims_and_sells(desk: Desk) -> None:
     assert state.latched
     assert state.raised + state.tax_total <= 12 * SOL < state.raised + state.tax_total + 1_000
     await desk.refused("refund", 409, "sale_not_open", wallet=me)
+    await desk.refused("sell", 409, "tokens_missing", wallet=me, tokens="1", min_sol="0")
     await desk.trade("claim", buyer)
     assert await desk.world.desk.tokens(desk.keys, me) == state.sold
     await desk.refused("claim", 409, "sale_not_open", wallet=me)
     quote = await desk.ask("quote", side="sell", tokens="1000000")
     await desk.refused("sell", 409, "sale_slippage", wallet=me, tokens="1000000", min_sol="1000")
+    await desk.refused("sell", 409, "tokens_missing", wallet=me, tokens="9000000000", min_sol="0")
     await desk.trade("sell", buyer, tokens="1000000", min_sol=quote["min_sol"])
     after = await desk.world.desk.state(desk.keys)
     assert after.sold == state.sold - MILLION
@@ -131,7 +135,8 @@ async def test_a_wallet_buys_claims_and_sells(desk: Desk) -> None:
     )
     shown = (await desk.api.get(path)).json()
     assert set(shown) == {
-        "status", "cancelled", "sold", "raised_sol", "spot_price_sol", "soft_cap_sol", "hard_cap_sol", "ends_at"
+        "status", "cancelled", "sold", "raised_sol", "spot_price_sol", "soft_cap_sol", "hard_cap_sol", "ends_at",
+        "vesting",
     }  # fmt: skip
     assert shown["status"] == told["status"] == "active"
     [position] = (await desk.api.get(f"{path}/positions?wallet={me}")).json()["items"]
@@ -160,6 +165,22 @@ async def test_only_what_was_issued_is_taken_and_only_signed(desk: Desk) -> None
     assert (await desk.api.get(f"/api/operations/{told['id']}")).json()["kind"] == told["kind"]
     await desk.ended(first.json()["operation_id"], "completed")
     assert (await desk.world.desk.state(desk.keys)).sold == 1_000 * 10**6
+
+
+async def test_only_who_asked_for_a_transaction_hands_it_in(desk: Desk) -> None:
+    buyer = await desk.world.person()
+    issued = await desk.ask("buy", wallet=str(buyer.pubkey()), tokens="1000", max_sol="1")
+    _, other = await desk.api.account(scopes=["launchpad:read", "launchpad:write"])
+    problem(await desk.hand_in(issued, buyer, key=other), 404, "not_found")
+    answer = await desk.hand_in(issued, buyer)
+    await desk.ended(answer.json()["operation_id"], "completed")
+
+
+async def test_an_address_that_is_no_wallet_does_not_trade(desk: Desk) -> None:
+    programs = desk.world.desk.program
+    pool = programs.addresses.pool(desk.keys.address)
+    for wallet in (LAUNCH, desk.keys.address, pool, ASSOCIATED, SYSTEM):
+        await desk.refused("buy", 400, "validation_failed", wallet=wallet, tokens="1000", max_sol="1")
 
 
 async def test_what_ran_out_can_never_land_and_says_so(desk: Desk) -> None:

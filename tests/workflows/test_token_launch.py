@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,13 +19,15 @@ from domain.shared.errors import Rejected
 from gateways.solana import token_2022
 from gateways.solana.sale_addresses import associated
 from localnet.running import RunningTemporal, running_temporal
+from localnet.svm.programs import PROGRAMS
 from storage.database import transaction
 from storage.events import new_id
-from storage.intents.opened import Opened
-from storage.intents.solana import submit
+from tests.launch_checks import kept, undone
 from tests.loader_lab import built
-from tests.svm_lab import SKIP, blockhash, envelope, send, signed, status, value
+from tests.svm_lab import blockhash, send, signed, status
 from tests.token_launch_lab import TokenLab, token_lab
+
+PROGRAM = PROGRAMS["launchpad"].address
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -52,12 +53,6 @@ async def lab(world: TokenLab) -> TokenLab:
     return world
 
 
-async def kept(lab: TokenLab, opened: Opened) -> set[str]:
-    """What of the launch the pinning node still keeps."""
-    pins = await lab.rows("SELECT cid FROM launchpad.pins WHERE launch_id = %s", opened.subject_id)
-    return {pin["cid"] for pin in pins} & lab.ipfs.ipfs.files.pins
-
-
 async def test_a_launch_goes_live(lab: TokenLab) -> None:
     opened = await lab.begin()
     row = await lab.reaches(opened, "live")
@@ -74,23 +69,6 @@ async def test_a_launch_goes_live(lab: TokenLab) -> None:
     assert row["spent_lamports"] == 100 * SOL - await lab.lamports(lab.platform)
 
 
-async def undone(lab: TokenLab, opened: Opened, code: str | None) -> dict[str, Any]:
-    """It ended undone with this code, and nothing of it is left anywhere."""
-    row = await lab.reaches(opened, "undone", 90)
-    assert (row["failure_code"], row["project"], row["mint"]) == (code, "undone", None)
-    assert row["operation"] == ("failed" if code else "cancelled")
-    assert await kept(lab, opened) == set()
-    assert await lab.lamports(lab.platform) >= 100 * SOL
-    return row
-
-
-async def promo(lab: TokenLab, opened: Opened) -> list[dict[str, Any]]:
-    return await lab.rows(
-        "SELECT status::text AS status, payer, features FROM launchpad.promo_activations WHERE project_id = %s",
-        opened.subject_id,
-    )
-
-
 async def test_a_refusing_pinning_node_undoes_it(lab: TokenLab) -> None:
     """The metadata is refused for good: the picture is unpinned, and no transaction was ever planned."""
     lab.ipfs.fail("ipfs", "unauthorized", match="metadata")
@@ -102,84 +80,13 @@ async def test_a_refusing_pinning_node_undoes_it(lab: TokenLab) -> None:
     assert (statuses["validate"], statuses["pin_images"], statuses["mint"]) == ("done", "undone", "skipped")
 
 
-async def test_a_promotion_that_was_paid_starts_with_the_launch(lab: TokenLab) -> None:
-    payment = await lab.pay(5 * SOL + lab.policy.listing_lamports)
-    opened = await lab.begin(promo_tier_lamports=5 * SOL, promo_payment_signature=payment, listing=True)
-    await lab.reaches(opened, "live")
-    [found] = await promo(lab, opened)
-    assert (found["status"], found["payer"]) == ("active", str(lab.creator.pubkey()))
-    assert found["features"]["banner"] is not None
-    assert found["features"]["press_release"] is None
-    assert "top" not in found["features"]
-    [project] = await lab.rows("SELECT dex_cex_listing FROM launchpad.projects WHERE id = %s", opened.subject_id)
-    assert project["dex_cex_listing"]
-
-
-async def test_a_payment_pays_once(lab: TokenLab) -> None:
-    payment = await lab.pay(SOL // 2)
-    await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
-    with pytest.raises(Rejected) as again:
-        await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
-    assert again.value.code == "payment_used"
-
-
-async def test_a_payment_of_another_amount_is_owed_back(lab: TokenLab) -> None:
-    payment = await lab.pay(SOL // 2 - 1)
-    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
-    row = await undone(lab, opened, "payment_not_found")
-    assert "0.499999999 SOL" in row["failure_detail"]
-    [found] = await promo(lab, opened)
-    assert found["status"] == "refund_due"
-    assert found["features"] == {"received_lamports": str(SOL // 2 - 1)}
-
-
-async def test_a_payment_named_by_a_launch_that_ended_before_it_was_looked_for_is_free_again(lab: TokenLab) -> None:
-    payment = await lab.pay(SOL // 2)
-    asked = {"promo_tier_lamports": SOL // 2, "promo_payment_signature": payment}
-    lab.ipfs.fail("ipfs", "unauthorized")
-    opened = await lab.begin(**asked)
-    row = await undone(lab, opened, "upstream_refused")
-    assert row["step"] == "pin_images"
-    assert await promo(lab, opened) == []
-    again = await lab.begin(**asked)
-    await lab.reaches(again, "live")
-    assert [found["status"] for found in await promo(lab, again)] == ["active"]
-
-
-@pytest.mark.parametrize("lie", ["another payer", "another recipient"])
-async def test_somebody_elses_payment_is_none(lab: TokenLab, lie: str) -> None:
-    stranger = Keypair()
-    await lab.node.control("account", key=str(stranger.pubkey()), lamports=10 * SOL)
-    payment = (
-        await lab.pay(SOL // 2, payer=stranger)
-        if lie == "another payer"
-        else await lab.pay(SOL // 2, to=str(stranger.pubkey()))
-    )
-    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
-    await undone(lab, opened, "payment_not_found")
-    assert await promo(lab, opened) == []
-
-
-async def test_another_account_cannot_take_a_payment_by_naming_it_first(lab: TokenLab) -> None:
-    """The thief's launch says the payer's wallet is its creator; the payment says whose it is."""
-    payer, whose, picture = lab.creator, lab.account, lab.picture
-    asked = {"promo_tier_lamports": SOL // 2, "promo_payment_signature": await lab.pay(SOL // 2)}
-    await lab.newcomer()
-    theft = await lab.begin(**asked, creator_wallet=str(payer.pubkey()))
-    await undone(lab, theft, "payment_not_found")
-    lab.creator, lab.account, lab.picture = payer, whose, picture
-    opened = await lab.begin(**asked)
-    await lab.reaches(opened, "live")
-    assert [found["status"] for found in await promo(lab, opened)] == ["active"]
-
-
-async def test_what_the_platform_signed_is_no_payment(lab: TokenLab) -> None:
-    opened = await lab.begin()
-    row = await lab.reaches(opened, "live")
-    [first, *_] = await lab.signatures(row["mint"])
-    with pytest.raises(Rejected) as ours:
-        await lab.open(promo_tier_lamports=SOL // 2, promo_payment_signature=first["signature"])
-    assert ours.value.code == "payment_used"
+async def test_the_team_is_not_paid_into_what_can_never_spend(lab: TokenLab) -> None:
+    """A program's address: refused before anything is signed, whatever was believed when the launch was accepted."""
+    opened = await lab.begin(creator_wallet=PROGRAM)
+    row = await lab.reaches(opened, "undone")
+    assert (row["failure_code"], row["project"], await kept(lab, opened)) == ("launch_refused", "undone", set())
+    assert "no wallet" in row["failure_detail"]
+    assert await lab.landed(row["mint"]) == 0
 
 
 async def test_an_account_has_so_many_launches_open_that_the_platform_signs(lab: TokenLab) -> None:
@@ -194,16 +101,6 @@ async def test_an_account_has_so_many_launches_open_that_the_platform_signs(lab:
         async with transaction(lab.pool) as connection:
             await connection.execute("UPDATE launchpad.projects SET status = 'ended' WHERE id = %s", [one.subject_id])
         await lab.open()
-
-
-async def test_cancelled_while_it_waits_for_a_payment(lab: TokenLab) -> None:
-    """Everything is undone, and a payment that was only named is free again."""
-    nowhere = str(Keypair().sign_message(b"never sent"))
-    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=nowhere)
-    await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "promo_payment")
-    assert (await lab.cancel(opened)).status == "running"
-    await undone(lab, opened, None)
-    assert await promo(lab, opened) == []
 
 
 async def test_a_launch_that_is_live_cannot_be_cancelled(lab: TokenLab) -> None:
@@ -249,6 +146,7 @@ async def test_what_the_signer_refuses_can_still_be_cancelled(lab: TokenLab) -> 
     assert "`retry` goes on with mint, `cancel` undoes the launch" in row["summary"]
     await lab.cancel(opened)
     assert (await lab.reaches(opened, "undone"))["operation"] == "cancelled"
+    assert (await lab.steps(opened))["mint"]["status"] == "skipped"
     assert await kept(lab, opened) == set()
 
 
@@ -304,94 +202,6 @@ async def test_strangers_lamports_do_not_stop_it(lab: TokenLab) -> None:
     await lab.reaches(opened, "live")
 
 
-async def test_the_creators_wallet_signs_first_and_the_platform_last(lab: TokenLab) -> None:
-    opened = await lab.begin(signing="creator")
-    for step in (MINT, CURVE):
-        await lab.sign(opened, step)
-    row = await lab.reaches(opened, "live")
-    assert (row["operation"], row["spent_lamports"]) == ("completed", 0)
-    assert await lab.landed(row["mint"]) == 2
-    [sale] = await lab.rows("SELECT creator FROM launchpad.sales WHERE project_id = %s", opened.subject_id)
-    assert sale["creator"] == str(lab.creator.pubkey())
-    assert await lab.lamports(lab.platform) == 100 * SOL
-
-
-async def test_an_altered_transaction_is_refused_and_the_issued_one_still_good(lab: TokenLab) -> None:
-    opened = await lab.begin(signing="creator")
-    issued = await lab.issued(opened, MINT)
-    supply = lab.request().total_supply.to_bytes(8, "little")
-    more = issued.replace(supply, (2**64 - 1).to_bytes(8, "little"))
-    assert more != issued
-    for raw in (lab.signed_by(lab.creator, more), lab.signed_by(lab.creator, issued)[:-1], issued):
-        with pytest.raises(Rejected) as refused:
-            await lab.hand_in(opened, MINT, raw)
-        assert refused.value.code == "transaction_altered"
-    assert (await lab.row(opened))["status"] == "waiting_signature"
-    await lab.hand_in(opened, MINT, lab.signed_by(lab.creator, issued))
-    await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "create_sale")
-
-
-async def test_a_message_that_ran_out_is_replaced(lab: TokenLab) -> None:
-    """The wallet signs too late; the next message is another, and that one lands."""
-    opened = await lab.begin(signing="creator")
-    late = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
-    await lab.node.control("warp", slots=200)
-    fresh = await lab.issued(opened, MINT)
-    assert fresh != late
-    with pytest.raises(Rejected) as refused:
-        await lab.hand_in(opened, MINT, late)
-    assert refused.value.code == "transaction_expired"
-    await lab.hand_in(opened, MINT, lab.signed_by(lab.creator, fresh))
-    await lab.sign(opened, CURVE)
-    row = await lab.reaches(opened, "live")
-    assert await lab.landed(row["mint"]) == 2
-
-
-async def test_signed_in_time_but_sent_too_late(lab: TokenLab) -> None:
-    """Handed in, then the blockhash runs out before the platform signs: the creator is asked once more."""
-    opened = await lab.begin(signing="creator")
-    raw = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
-    await lab.kill()
-    key = f"launch:{opened.subject_id}:mint"
-    [row] = await lab.rows("SELECT id FROM launchpad.transactions WHERE key = %s", key)
-    async with transaction(lab.pool) as connection:
-        await submit(connection, row["id"], lab.drafting.read_signed(raw), platform=lab.platform)
-    await lab.node.control("warp", slots=200)
-    await lab.start_worker()
-    await lab.tell_signed(opened, key)
-    await lab.until(
-        lambda: lab.rows(
-            "SELECT status::text AS s FROM launchpad.transaction_attempts WHERE transaction_id = %s", row["id"]
-        ),
-        lambda rows: [attempt["s"] for attempt in rows] == ["expired"],
-    )
-    for step in (MINT, CURVE):
-        await lab.sign(opened, step)
-    row = await lab.reaches(opened, "live")
-    assert await lab.landed(row["mint"]) == 2
-
-
-async def test_a_launch_cancelled_while_it_waits_for_a_signature_cannot_land_any_more(lab: TokenLab) -> None:
-    opened = await lab.begin(signing="creator")
-    raw = lab.signed_by(lab.creator, await lab.issued(opened, MINT))
-    await lab.cancel(opened)
-    row = await lab.reaches(opened, "undone")
-    assert (row["operation"], row["failure_code"]) == ("cancelled", None)
-    await envelope(lab.url, "sendTransaction", base64.b64encode(raw).decode(), SKIP)
-    await lab.node.control("warp", slots=3)
-    assert await value(lab.url, "getAccountInfo", row["mint"], {"commitment": "processed"}) is None
-    assert await lab.lamports(str(lab.creator.pubkey())) == 100 * SOL
-
-
-async def test_nobody_signs_and_the_launch_asks_for_help(lab: TokenLab) -> None:
-    async with lab.set_to(launchpad_signature_s="1"):
-        opened = await lab.begin(signing="creator")
-        row = await lab.reaches(opened, "needs_operator")
-        assert "no signature came within 1 seconds" in row["summary"]
-        await lab.cancel(opened)
-        assert (await lab.reaches(opened, "undone"))["operation"] == "cancelled"
-
-
 async def test_a_mint_the_platform_cannot_pay_is_undone(lab: TokenLab) -> None:
     """Tried out before it is signed: nothing is sent, and nothing stays pinned."""
     await lab.node.control("account", key=lab.platform, lamports=5_000_000)
@@ -400,19 +210,6 @@ async def test_a_mint_the_platform_cannot_pay_is_undone(lab: TokenLab) -> None:
     assert row["failure_code"] == "transaction_failed"
     assert await lab.signatures(row["mint"]) == []
     assert await kept(lab, opened) == set()
-
-
-async def test_a_creator_pays_the_platforms_fee_with_the_sale(lab: TokenLab) -> None:
-    treasury = str(Keypair().pubkey())
-    fee = {"launchpad_creation_fee_lamports": str(SOL // 10), "launchpad_treasury_wallet": treasury}
-    async with lab.set_to(**fee):
-        opened = await lab.begin(signing="creator")
-        await lab.sign(opened, MINT)
-        await lab.issued(opened, CURVE)
-        assert await lab.lamports(treasury) == 0
-        await lab.sign(opened, CURVE)
-        await lab.reaches(opened, "live")
-        assert await lab.lamports(treasury) == SOL // 10
 
 
 async def test_a_process_that_is_rebuilt_goes_on_where_the_books_stand(lab: TokenLab) -> None:

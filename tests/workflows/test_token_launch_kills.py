@@ -18,7 +18,7 @@ from storage.intents.opened import Opened
 from storage.intents.solana import submit
 from tests.token_launch_lab import TokenLab, token_lab
 
-SOON_S = 10.0
+SOON_S = 60.0
 """From a new worker's readiness to the next step or the end; the benchmark's target is 2.5 s on an idle machine."""
 
 
@@ -108,7 +108,6 @@ async def test_killed_while_it_is_undone(lab: TokenLab) -> None:
 
 async def test_killed_while_a_signature_is_awaited(lab: TokenLab) -> None:
     """What the creator signed before the kill still counts after it, although nobody was there to be told."""
-    lab.hurried = False
     opened = await lab.begin(signing="creator", symbol="SIGN")
     raw = lab.signed_by(lab.creator, await lab.issued(opened, steps.MINT))
     await lab.kill()
@@ -120,6 +119,5 @@ async def test_killed_while_a_signature_is_awaited(lab: TokenLab) -> None:
     await lab.start_worker()
     await lab.tell_signed(opened, steps.plan_key(opened.subject_id, steps.MINT))
     await lab.sign(opened, steps.CURVE)
-    lab.hurried = True
     row = await lab.reaches(opened, "live")
     assert await lab.landed(row["mint"]) == 2

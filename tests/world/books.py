@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -12,10 +9,13 @@ from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
 from storage.events import new_id
+from tests.patience import until
 
 
 class BooksSide:
     """Reads what the product wrote."""
+
+    until = staticmethod(until)
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
@@ -52,25 +52,14 @@ class BooksSide:
         )
         return found[0] if found else {"status": "unseen", "id": None, "reason": None}
 
-    async def deposit_status(self, tx_hash: str, status: str, ordinal: int = 0, timeout: float = 30) -> dict[str, Any]:
-        return await self.until(lambda: self.deposit(tx_hash, ordinal), lambda row: row["status"] == status, timeout)
+    async def deposit_status(self, tx_hash: str, status: str, ordinal: int = 0) -> dict[str, Any]:
+        return await self.until(lambda: self.deposit(tx_hash, ordinal), lambda row: row["status"] == status)
 
     async def withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
         return await self.row("SELECT * FROM exchange.withdrawals WHERE id = %s", withdrawal_id)
 
-    async def withdrawal_status(self, withdrawal_id: str, *statuses: str, timeout: float = 40) -> dict[str, Any]:
-        return await self.until(lambda: self.withdrawal(withdrawal_id), lambda row: row["status"] in statuses, timeout)
-
-    async def until(
-        self, look: Callable[[], Awaitable[Any]], ok: Callable[[Any], bool], timeout: float = 30, every: float = 0.05
-    ) -> Any:
-        """Look again until it is as expected; the last look is in the failure's message."""
-        deadline = time.monotonic() + timeout
-        while not ok(seen := await look()):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"still {seen}")
-            await asyncio.sleep(every)
-        return seen
+    async def withdrawal_status(self, withdrawal_id: str, *statuses: str) -> dict[str, Any]:
+        return await self.until(lambda: self.withdrawal(withdrawal_id), lambda row: row["status"] in statuses)
 
     async def check_books(self) -> None:
         """The invariants that every test ends with."""

@@ -21,7 +21,8 @@ async def land(key: str, *, finalized: bool = False, again: bool = False) -> Lan
     """Bring the plan of this key onto the chain, or learn that it will not.
 
     A plan that needs a wallet's signature must have it already (storage/intents/solana.py); when its blockhash runs
-    out it ends EXPIRED and another must be issued. One of the platform alone is signed anew, only after proof.
+    out it ends EXPIRED and another must be issued. One of the platform alone is signed anew, only after proof. What is
+    stuck on a durable nonce is sent on for minutes; then the nonce is used up, and it has landed or is EXPIRED.
 
     Args:     finalized  wait until it can no longer be undone.
               again      sign anew what failed on the chain for good before.
@@ -47,6 +48,8 @@ async def land(key: str, *, finalized: bool = False, again: bool = False) -> Lan
         recorded: LandingRecorded = await workflow.execute_local_activity_method(
             SolanaSendingActivities.record_landing, landing, summary=f"Record {landing.outcome}", **policies.LOCAL
         )
+        if recorded.void is not None:
+            await land(recorded.void, finalized=True)
         if not recorded.again:
             return landing
         again = False

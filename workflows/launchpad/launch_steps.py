@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 from activities.launchpad.launches import LaunchActivities
 from activities.launchpad.minting import MintingActivities
+from activities.launchpad.nonces import NonceActivities
 from activities.launchpad.pinning import PinningActivities
 from activities.launchpad.promo import PromoActivities
 from domain.launchpad import steps
@@ -22,6 +23,7 @@ from domain.launchpad.launch_messages import (
     Found,
     LaunchRef,
     LaunchState,
+    Lent,
     Message,
     StepPlanned,
     StepRef,
@@ -30,6 +32,7 @@ from domain.launchpad.launch_messages import (
 from domain.launchpad.steps import NO_RETURN, Step, Undo
 from domain.launchpad.transactions import Landing, Outcome
 from workflows import policies
+from workflows.failures import STEP_FAILED, failure_of
 from workflows.launchpad.landing import land
 from workflows.parking import Parking
 
@@ -141,9 +144,11 @@ class LaunchSteps(Parking):
             self.refused = ""
             if landing.outcome is not Outcome.EXPIRED:
                 return landing
+            self.committed = step is not NO_RETURN  # a mint that can never land commits to nothing
 
     async def _signature(self, step: Step, ref: StepRef, key: str) -> None:
         """Wait until the creator's wallet has signed; whoever reads the launch gets a message that can still land."""
+        await self._lend(ref, key)
         self.awaited, self.signed = key, ""
         found: Awaited = await self.books(LaunchActivities.await_signature, ref, "Show that a signature is awaited")
         workflow.set_current_details(f"Waits for the creator's signature: {step.title}")
@@ -158,8 +163,21 @@ class LaunchSteps(Parking):
         if came:
             await self.books(LaunchActivities.signature_came, ref, "Show that it goes on")
         elif not (step is NO_RETURN and self.cancel_asked):
+            await self.books(NonceActivities.return_nonce, ref, "Its nonce is free again")
             detail = f"no signature came within {found.for_s} seconds"
             raise ApplicationError(detail, type="launch_parked", non_retryable=True)
+
+    async def _lend(self, ref: StepRef, key: str) -> None:
+        """A durable nonce, so that the wallet has time; without one its message is on a blockhash's minute."""
+        lent: Lent = await self.books(NonceActivities.lend_nonce, ref, "Lend a durable nonce")
+        if lent.makes is None:
+            return
+        try:
+            await land(lent.makes, finalized=True, again=True)
+        except STEP_FAILED as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("%s has no durable nonce: %s", key, failure_of(error))
 
     async def _compare(self, step: Step) -> Done:
         ref = StepRef(launch_id=self.ref.launch_id, step=step.name)

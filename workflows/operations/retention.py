@@ -13,7 +13,8 @@ from workflows import policies
 RULES: Final = ("idempotency_keys", "sessions", "webhook_deliveries", "outbox")
 LATER: Final = ("price_ticks",)
 PAPER: Final = ("portfolio_snapshots", "mark_prices")
-"""Names of storage.retention.RULES, in their order; those added since the first release, and since the second."""
+PICTURES: Final = ("unused_pictures",)
+"""Names of storage.retention.RULES, in their order, by when they were added."""
 
 
 @workflow.defn(name="Retention")
@@ -30,6 +31,7 @@ class RetentionWorkflow:
         deleted: dict[str, int] = {}
         rules = (*RULES, *LATER) if workflow.patched("price-ticks") else RULES
         rules = (*rules, *PAPER) if workflow.patched("paper-portfolios") else rules
+        rules = (*rules, *PICTURES) if workflow.patched("unused-pictures") else rules
         for rule in rules:
             deleted[rule] = await workflow.execute_activity_method(
                 RetentionActivities.apply_retention,

@@ -60,16 +60,23 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text(), nullable=True),
         sa.Column("slot", sa.BigInteger(), nullable=True),
         sa.Column("err", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["platform.accounts.id"], name=op.f("fk_transactions_account_id_accounts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transactions")),
         sa.UniqueConstraint("key", name=op.f("uq_transactions_key")),
         sa.UniqueConstraint("signature", name=op.f("uq_transactions_signature")),
         schema="launchpad",
+    )
+    op.create_index(
+        op.f("ix_transactions_account_id"), "transactions", ["account_id"], unique=False, schema="launchpad"
     )
     op.create_index("ix_transactions_status", "transactions", ["status"], unique=False, schema="launchpad")
     op.create_index(
@@ -86,6 +93,9 @@ def upgrade() -> None:
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column(
+            "uploaded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint("octet_length(content) BETWEEN 1 AND 5242880", name=op.f("ck_assets_size")),
@@ -95,6 +105,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_assets_account_id"), "assets", ["account_id"], unique=False, schema="launchpad")
     op.create_index("uq_assets_content", "assets", ["account_id", "sha256"], unique=True, schema="launchpad")
+    op.create_table(
+        "nonces",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("authority", sa.Text(), nullable=False),
+        sa.Column("transaction_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"], ["launchpad.transactions.id"], name=op.f("fk_nonces_transaction_id_transactions")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_nonces")),
+        sa.UniqueConstraint("address", name=op.f("uq_nonces_address")),
+        sa.UniqueConstraint("transaction_id", name=op.f("uq_nonces_transaction_id")),
+        schema="launchpad",
+    )
     op.create_table(
         "transaction_attempts",
         sa.Column("transaction_id", sa.Uuid(), nullable=False),
@@ -110,10 +137,12 @@ def upgrade() -> None:
         sa.Column("raw", sa.LargeBinary(), nullable=True),
         sa.Column("signature", sa.Text(), nullable=True),
         sa.Column("blockhash", sa.Text(), nullable=False),
+        sa.Column("nonce_id", sa.Uuid(), nullable=True),
         sa.Column("last_valid_height", sa.BigInteger(), nullable=True),
         sa.Column("compute_limit", sa.Integer(), nullable=False),
         sa.Column("compute_price_micro_lamports", sa.BigInteger(), nullable=False),
         sa.Column("fee_lamports", sa.BigInteger(), nullable=False),
+        sa.Column("lost_lamports", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("err", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("slot", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -125,9 +154,31 @@ def upgrade() -> None:
             ["launchpad.transactions.id"],
             name=op.f("fk_transaction_attempts_transaction_id_transactions"),
         ),
+        sa.ForeignKeyConstraint(
+            ["nonce_id"], ["launchpad.nonces.id"], name=op.f("fk_transaction_attempts_nonce_id_nonces")
+        ),
         sa.PrimaryKeyConstraint("transaction_id", "number", name=op.f("pk_transaction_attempts")),
         sa.UniqueConstraint("signature", name=op.f("uq_transaction_attempts_signature")),
         schema="launchpad",
+    )
+    op.create_index(
+        "ix_transaction_attempts_nonce_id",
+        "transaction_attempts",
+        ["nonce_id"],
+        unique=False,
+        schema="launchpad",
+        postgresql_where=sa.text("nonce_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_transaction_attempts_ended_at", "transaction_attempts", ["ended_at"], unique=False, schema="launchpad"
+    )
+    op.create_index(
+        "ix_transaction_attempts_signed",
+        "transaction_attempts",
+        ["transaction_id"],
+        unique=False,
+        schema="launchpad",
+        postgresql_where=sa.text("status = 'signed'"),
     )
     op.create_index(
         "ix_transaction_attempts_message",
@@ -204,6 +255,7 @@ def upgrade() -> None:
         sa.Column("metadata_uri", sa.Text(), nullable=True),
         sa.Column("budget_lamports", sa.BigInteger(), nullable=False),
         sa.Column("spent_lamports", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("signature_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failure_code", sa.Text(), nullable=True),
         sa.Column("failure_detail", sa.Text(), server_default="", nullable=False),
@@ -227,6 +279,21 @@ def upgrade() -> None:
     op.create_index(op.f("ix_launches_operation_id"), "launches", ["operation_id"], unique=False, schema="launchpad")
     op.create_index("ix_launches_status", "launches", ["status"], unique=False, schema="launchpad")
     op.create_table(
+        "launch_assets",
+        sa.Column("launch_id", sa.Uuid(), nullable=False),
+        sa.Column("asset_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["asset_id"], ["launchpad.assets.id"], name=op.f("fk_launch_assets_asset_id_assets")),
+        sa.ForeignKeyConstraint(
+            ["launch_id"], ["launchpad.launches.id"], name=op.f("fk_launch_assets_launch_id_launches")
+        ),
+        sa.PrimaryKeyConstraint("launch_id", "asset_id", name=op.f("pk_launch_assets")),
+        schema="launchpad",
+    )
+    op.create_index(op.f("ix_launch_assets_asset_id"), "launch_assets", ["asset_id"], unique=False, schema="launchpad")
+    op.create_table(
         "pins",
         sa.Column("cid", sa.Text(), nullable=False),
         sa.Column("launch_id", sa.Uuid(), nullable=False),
@@ -243,6 +310,19 @@ def upgrade() -> None:
         schema="launchpad",
     )
     op.create_index(op.f("ix_pins_launch_id"), "pins", ["launch_id"], unique=False, schema="launchpad")
+    op.create_table(
+        "mirrors",
+        sa.Column("cid", sa.Text(), nullable=False),
+        sa.Column("arweave_id", sa.Text(), nullable=True),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("cid", name=op.f("pk_mirrors")),
+        schema="launchpad",
+    )
     op.create_table(
         "projects",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -318,6 +398,7 @@ def upgrade() -> None:
         sa.Column("features", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("payment_signature", sa.Text(), nullable=False),
         sa.Column("payer", sa.Text(), nullable=True),
+        sa.Column("received_lamports", sa.BigInteger(), nullable=True),
         sa.Column(
             "status",
             postgresql.ENUM(
@@ -328,14 +409,28 @@ def upgrade() -> None:
         ),
         sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refund_signature", sa.Text(), nullable=True),
+        sa.Column("refunded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("operation_id", sa.Uuid(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["operation_id"], ["platform.operations.id"], name=op.f("fk_promo_activations_operation_id_operations")
         ),
         sa.ForeignKeyConstraint(
             ["project_id"], ["launchpad.projects.id"], name=op.f("fk_promo_activations_project_id_projects")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promo_activations")),
         sa.UniqueConstraint("payment_signature", name=op.f("uq_promo_activations_payment_signature")),
+        sa.UniqueConstraint("refund_signature", name=op.f("uq_promo_activations_refund_signature")),
+        schema="launchpad",
+    )
+    op.create_index(
+        op.f("ix_promo_activations_operation_id"),
+        "promo_activations",
+        ["operation_id"],
+        unique=False,
         schema="launchpad",
     )
     op.create_index(
@@ -375,6 +470,8 @@ def upgrade() -> None:
         sa.Column("referral_bps", sa.Integer(), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cliff_seconds", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("vest_seconds", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "status",
             postgresql.ENUM(
@@ -442,12 +539,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_sale_events_sale", "sale_events", ["sale_id", "id"], unique=False, schema="launchpad")
     op.create_index(
-        "ix_sale_events_graduated",
+        "ix_sale_events_after",
         "sale_events",
-        ["sale_id"],
+        ["sale_id", "kind"],
         unique=False,
         schema="launchpad",
-        postgresql_where=sa.text("kind = 'Graduated'"),
+        postgresql_where=sa.text("kind IN ('Graduated', 'VestedClaimed', 'PositionClosed')"),
     )
     op.create_index("ix_sale_events_wallet", "sale_events", ["wallet", "id"], unique=False, schema="launchpad")
     op.create_index("uq_sale_events_place", "sale_events", ["signature", "ordinal"], unique=True, schema="launchpad")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.launchpad.judging import STALE_SLOTS, never, seen
+from domain.launchpad.judging import STALE_SLOTS, agreed, by_height, by_nonce, never, seen
 from domain.launchpad.refusals import code_of
-from domain.launchpad.solana import Epoch, Level, Status, View
+from domain.launchpad.solana import Epoch, Level, NonceState, Status, View
 
 LAST = 500
 
@@ -73,16 +73,16 @@ def test_two_ends_of_one_transaction_are_a_dispute() -> None:
 
 def test_never_is_proven_by_two_nodes_beyond_its_last_block() -> None:
     beyond = [epoch("a", LAST + 1), epoch("b", LAST + 1)]
-    assert never(LAST, beyond, [unknown("a"), unknown("b")], configured=2)
-    assert never(LAST, beyond[:1], [unknown("a")], configured=1)
+    assert never(by_height(LAST, beyond), [unknown("a"), unknown("b")], configured=2)
+    assert never(by_height(LAST, beyond[:1]), [unknown("a")], configured=1)
 
 
 def test_two_ways_to_one_host_are_one_witness() -> None:
     beyond = [epoch("a", LAST + 1), epoch("a#2", LAST + 1)]
-    assert not never(LAST, beyond, [unknown("a"), unknown("a#2")], configured=2)
-    assert never(LAST, beyond, [unknown("a"), unknown("a#2")], configured=1)
+    assert not never(by_height(LAST, beyond), [unknown("a"), unknown("a#2")], configured=2)
+    assert never(by_height(LAST, beyond), [unknown("a"), unknown("a#2")], configured=1)
     third = epoch("b", LAST + 1)
-    assert never(LAST, [*beyond, third], [unknown("a#2"), unknown("b")], configured=2)
+    assert never(by_height(LAST, [*beyond, third]), [unknown("a#2"), unknown("b")], configured=2)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_two_ways_to_one_host_are_one_witness() -> None:
          "the only one ahead of itself"],
 )  # fmt: skip
 def test_anything_less_proves_nothing(epochs: list[Epoch], views: list[View], configured: int) -> None:
-    assert not never(LAST, epochs, views, configured=configured)
+    assert not never(by_height(LAST, epochs), views, configured=configured)
 
 
 levels = st.sampled_from([None, *Level])
@@ -110,9 +110,51 @@ epochs = st.lists(st.builds(epoch, st.sampled_from("abc"), st.integers(0, 1_000)
 
 @given(views, epochs)
 def test_nothing_is_seen_and_impossible_at_once(told: list[View], measured: list[Epoch]) -> None:
-    if never(LAST, measured, told, configured=2):
+    if never(by_height(LAST, measured), told, configured=2):
         assert seen(told) is None
         assert min(one.height for one in measured) > LAST
+
+
+OURS, OTHER = "ours", "other"
+
+
+def state(node: str, value: str | None = OTHER, slot: int = 900) -> NonceState:
+    return NonceState(node=node, slot=slot, value=value)
+
+
+def test_a_nonce_that_is_another_on_two_hosts_is_proof() -> None:
+    assert never(by_nonce(OURS, [state("a"), state("b")]), [unknown("a"), unknown("b")], configured=2)
+    assert never(by_nonce(OURS, [state("a")]), [unknown("a")], configured=1)
+
+
+@pytest.mark.parametrize(
+    ("states", "views", "configured"),
+    [
+        ([], [unknown("a"), unknown("b")], 2),
+        ([state("a"), state("b", OURS)], [unknown("a"), unknown("b")], 2),
+        ([state("a"), state("b"), state("c", OURS)], [unknown("a"), unknown("b")], 3),
+        ([state("a"), state("b", None)], [unknown("a"), unknown("b")], 2),
+        ([state("a")], [unknown("a"), unknown("b")], 2),
+        ([state("a"), state("a#2")], [unknown("a"), unknown("a#2")], 2),
+        ([state("a"), state("b")], [unknown("a"), view("b")], 2),
+        ([state("a"), state("b", slot=1_001)], [unknown("a"), unknown("b")], 2),
+        ([state("a", None)], [unknown("a")], 1),
+    ],
+    ids=["nobody asked", "one has ours", "a third has ours", "one has no account", "one not asked", "one host",
+         "one knows it", "an older state", "the only one has no account"],
+)  # fmt: skip
+def test_less_of_a_nonce_proves_nothing(states: list[NonceState], views: list[View], configured: int) -> None:
+    assert not never(by_nonce(OURS, states), views, configured=configured)
+
+
+def test_a_nonce_is_what_two_hosts_say() -> None:
+    assert agreed([state("a", OURS), state("b", OURS), state("c")]) == OURS
+    assert agreed([state("a", OURS)]) == OURS
+    assert agreed([state("a", OURS), state("a#2", OURS)]) == OURS
+    assert agreed([state("a", OURS), state("a#2", OURS), state("b")]) is None
+    assert agreed([state("a", OURS), state("b", None)]) is None
+    assert agreed([state("a", None), state("b", None)]) is None
+    assert agreed([]) is None
 
 
 NAMES = {6000: "badData", 6004: "saleNotOpen"}

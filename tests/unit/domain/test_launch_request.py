@@ -16,7 +16,9 @@ from domain.shared.base58 import encode
 from domain.shared.errors import Rejected
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
-WALLET = encode(bytes(range(1, 33)))
+WALLET = "FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF"
+VAULT = encode(bytes(range(1, 33)))
+"""No key belongs to it."""
 PAYMENT = encode(bytes(range(1, 65)))
 PICTURE = "01936e6c-7a10-7cc0-9d4e-0a1b2c3d4e5f"
 
@@ -94,7 +96,9 @@ def test_a_good_request_passes_and_survives_storage(curve: str) -> None:
         ({"hard_cap_lamports": 10**17 + 1}, "/hard_cap_sol"),
         ({"soft_cap_lamports": 16 * SOL, "hard_cap_lamports": 50 * SOL}, "/soft_cap_sol"),
         ({"curve_type": "linear", "hard_cap_lamports": 50 * SOL}, "/allocation_bps/liquidity"),
-        ({"ends_at": NOW}, "/ends_at"),
+        ({"ends_at": NOW + timedelta(seconds=59)}, "/ends_at"),
+        ({"ends_at": NOW + timedelta(seconds=2_099), "signing": "creator"}, "/ends_at"),
+        ({"creator_wallet": "1" * 32}, "/creator_wallet"),
         ({"ends_at": NOW + timedelta(days=366)}, "/ends_at"),
         ({"starts_at": NOW + timedelta(days=7)}, "/ends_at"),
         ({"promo_tier_lamports": SOL, "logo": PICTURE}, "/promo_tier_sol"),
@@ -105,6 +109,7 @@ def test_a_good_request_passes_and_survives_storage(curve: str) -> None:
         ({"creator_wallet": WALLET[:-1] + "0"}, "/creator_wallet"),
         ({"creator_wallet": PAYMENT}, "/creator_wallet"),
         ({"creator_wallet": ""}, "/creator_wallet"),
+        ({"creator_wallet": VAULT, "signing": "creator"}, "/creator_wallet"),
     ],
 )  # fmt: skip
 def test_a_rule_names_the_field(changes: dict[str, Any], where: str) -> None:
@@ -162,3 +167,13 @@ def test_what_passes_without_a_fee_can_graduate_on_the_chain(hard: int, curve: s
     except Rejected:
         return
     assert can_graduate(request.curve, request.most, request.parts.liquidity)
+
+
+def test_a_sale_that_would_be_over_at_once_is_refused_by_the_chains_clock() -> None:
+    ends = int(asked().ends_at.timestamp())
+    for signing, least in (("platform", 60), ("creator", 2_100)):
+        request = asked(signing=signing)
+        request.check_time_left(ends - least)
+        with pytest.raises(Rejected) as caught:
+            request.check_time_left(ends - least + 1)
+        assert (caught.value.code, caught.value.data["pointer"]) == ("launch_refused", "/ends_at")

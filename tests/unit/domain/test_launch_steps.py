@@ -93,11 +93,11 @@ def landed(*instructions: Instruction, err: object = None) -> ChainTransaction:
         slot=1,
         err=err,
         fee_lamports=5_000,
-        logs=(),
         accounts=(PAYER, US),
         pre_lamports=(10**9, 0),
         post_lamports=(0, 10**9),
         instructions=instructions,
+        inner=(),
     )
 
 

@@ -14,6 +14,7 @@ from domain.launchpad.trade_rules import (
     check_claim,
     check_open,
     check_refund,
+    check_tokens,
     check_wallet,
     needs_registration,
     refusal,
@@ -144,6 +145,13 @@ def test_what_the_chain_would_refuse_is_refused_before() -> None:
     ):
         with pytest.raises(Rejected, match="sale_not_open"):
             act()
+    with pytest.raises(Rejected, match="the sale is refunded"):
+        check_open(sale(), 200, selling=False)
+    with pytest.raises(Rejected, match=r"tokens_missing: .* holds 0\.3 tokens; 0\.5 wait in the sale: claim"):
+        check_tokens(sale(latched=True), position(tokens=5), 3, 4)
+    with pytest.raises(Rejected, match=r"tokens_missing: .* holds 0\.3 tokens$"):
+        check_tokens(sale(latched=True), None, 3, 4)
+    check_tokens(sale(latched=True), None, 4, 4)
     check_open(sale(), 150, selling=False)
     check_open(sale(latched=True), 150, selling=True)
     check_wallet(sale(), position(bought=40), 10)
@@ -162,9 +170,11 @@ def test_uplines_are_for_ever() -> None:
 
 
 def test_refusals_have_our_codes() -> None:
-    assert refusal("too_dear", None).code == "sale_slippage"
-    assert refusal("wallet_limit", None).code == "sale_not_open"
-    assert refusal("insufficient_funds", None).code == "transaction_failed"
+    assert refusal("buy", "too_dear", None).code == "sale_slippage"
+    assert refusal("buy", "wallet_limit", None).code == "sale_not_open"
+    assert refusal("buy", "insufficient_funds", None).code == "transaction_failed"
+    assert refusal("buy", "wrong_owner", None).code == "transaction_failed"
+    assert refusal("refund", "wrong_owner", None).code == "sale_not_open", "somebody has sent it"
 
 
 def _buyers(first: int, last: int) -> list[PositionState]:

@@ -159,6 +159,18 @@ def test_nothing_of_the_platform_is_given_away(kind: str, taken: str) -> None:
         check(kind, *STEALS[taken])
 
 
+@pytest.mark.parametrize("taken", [name for name in STEALS if name != "lamports"])
+def test_paying_a_promotion_back_gives_nothing_else_away(taken: str) -> None:
+    """One plain transfer is all of it; whether it is the one that is owed, the books say."""
+    with pytest.raises(Broken, match="not to be signed"):
+        check("promo_refund", *STEALS[taken])
+    pays = transfer_sol(WALLET, CREATOR, 1)
+    check("promo_refund", pays)
+    for more in (pays, step(OWN, b"sell")):
+        with pytest.raises(Broken, match="not to be signed"):
+            check("promo_refund", pays, more)
+
+
 @pytest.mark.parametrize("kind", ["sale", "sale_refund"])
 def test_only_launches_and_deployments_fund_accounts(kind: str) -> None:
     for steps in (

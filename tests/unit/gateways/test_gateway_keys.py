@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from domain.exchange.fees import GasPrice
 from domain.shared.errors import Broken, Rejected
 from gateways.evm.addresses import INDEX_MAX, HdAddresses, checksum, parse_address
+from gateways.evm.protocols import UnsignedTransaction
 from gateways.evm.signer import LocalSigner, account_xpub, deposit_address
-from gateways.protocols import UnsignedTransaction
 
 MNEMONIC = "test test test test test test test test test test test junk"  # public: the one every local chain uses
 Account.enable_unaudited_hdwallet_features()

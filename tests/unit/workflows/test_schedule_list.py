@@ -7,7 +7,7 @@ from datetime import timedelta
 from workflows.schedules import NEEDS_SOLANA, NEEDS_VAULT, Daily, LaunchpadTimes, Wanted, wanted
 
 BASE = {"custody_interval_s": 600, "check_interval_s": 60, "backup_hour_utc": 3, "backups": True,
-        "launchpad": LaunchpadTimes(300, 230, 10_000_000)}  # fmt: skip
+        "launchpad": LaunchpadTimes(300, 230, 10_000_000, 2_592_000)}  # fmt: skip
 
 
 def listed(**changes: object) -> dict[str, Wanted]:
@@ -19,7 +19,7 @@ def test_every_periodic_process_is_listed_once() -> None:
         "custody-upkeep", "solvency", "ledger-check", "retention-daily", "backup-nightly", "restore-drill-weekly",
         "oracle-round", "liquidity-upkeep", "copytrade-marks", "copytrade-snapshots", "copytrade-settlement",
         "copytrade-drift", "copytrade-markets", "process-check", "launchpad-reconcile", "tax-distribution",
-        "solana-upkeep",
+        "solana-upkeep", "sale-aftercare",
     }  # fmt: skip
 
 

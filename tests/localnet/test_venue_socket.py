@@ -12,6 +12,7 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.patience import PATIENCE_S
 from tests.world.venue import RunningVenue, running_venue
 
 
@@ -21,7 +22,7 @@ async def venue() -> AsyncIterator[RunningVenue]:
         yield running
 
 
-async def heard(socket: ClientConnection, seconds: float = 5) -> Any:
+async def heard(socket: ClientConnection, seconds: float = PATIENCE_S) -> Any:
     text = await asyncio.wait_for(socket.recv(), seconds)
     return text if text == "PONG" else json.loads(text)
 
@@ -51,7 +52,7 @@ async def test_the_first_frame_is_a_list_of_books(venue: RunningVenue) -> None:
         await socket.send(json.dumps({"operation": "subscribe", "assets_ids": [second, first, "unknown"]}))
         assert [one["asset_id"] for one in await heard(socket)] == [second], "only what is new and known"
         await socket.send("nonsense")
-        assert await asyncio.wait_for(socket.recv(), 5) == "INVALID OPERATION"
+        assert await asyncio.wait_for(socket.recv(), PATIENCE_S) == "INVALID OPERATION"
 
 
 async def test_changed_levels_are_absolute_and_zero_removes(venue: RunningVenue) -> None:
@@ -161,7 +162,7 @@ async def test_moving_books_tell_their_changes() -> None:
             await subscribe(socket, first)
             [book] = await heard(socket)
             levels = {(side, one["price"]): one["size"] for side in ("bids", "asks") for one in book[side]}
-            frame = await heard(socket, 30)
+            frame = await heard(socket)
             assert frame["event_type"] == "price_change"
             for one in frame["price_changes"]:
                 if one["asset_id"] == first:

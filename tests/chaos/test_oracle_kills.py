@@ -75,7 +75,7 @@ async def test_a_worker_killed_in_the_middle_costs_one_attempt(database: str, tm
                 assert first.returncode is None, log.read_text()
                 return lab.web.calls["llm"]
 
-            await lab.until(asked, lambda calls: calls == 1, timeout=60)
+            await lab.until(asked, lambda calls: calls == 1)
             first.kill()
             async with worker_process(database, temporal.address, lab.web, log):
                 ended: RefreshEnded = await asyncio.wait_for(handle.result(), 60)

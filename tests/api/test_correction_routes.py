@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from localnet.running import running_temporal
 from storage.books import Books
 from tests.api.lab import CHAIN_ID, Api, problem
 from tests.corrections_lab import open_lab
+from tests.patience import until
 from workflows import client as temporal
 
 PATH = "/api/system/corrections"
@@ -52,12 +52,11 @@ async def ask(api: Api, lines: Any, key: str = "admin", **headers: str) -> httpx
 
 
 async def ended(api: Api, correction_id: str) -> dict[str, Any]:
-    for _ in range(200):
+    async def look() -> dict[str, Any]:
         body: dict[str, Any] = (await api.get(f"{PATH}/{correction_id}")).json()
-        if body["status"] not in ("pending_approval", "approved"):
-            return body
-        await asyncio.sleep(0.05)
-    raise AssertionError(body)
+        return body
+
+    return await until(look, lambda body: body["status"] not in ("pending_approval", "approved"))
 
 
 async def balance(api: Api, account_id: str) -> str:
@@ -111,10 +110,7 @@ async def test_one_whose_process_was_terminated_can_still_be_decided(desk: Api) 
     _, operator_key = await desk.account("operator")
     body = (await ask(desk, postings(account_id))).json()
     handle = desk.deps.processes.client.get_workflow_handle(f"correction:{body['id']}")
-    for _ in range(100):
-        if await desk.deps.processes.state(handle.id) == "running":
-            break
-        await asyncio.sleep(0.05)
+    await until(lambda: desk.deps.processes.state(handle.id), lambda state: state == "running")
     await handle.terminate("an operator")
     answer = await desk.post(f"{PATH}/{body['id']}/approve", None, operator_key)
     assert answer.status_code == 200, answer.text

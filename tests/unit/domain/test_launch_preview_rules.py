@@ -15,7 +15,7 @@ from domain.launchpad.preview import IRREVERSIBLE, ChainCosts, LaunchPrices, Pre
 from domain.launchpad.request import SOL
 from domain.launchpad.steps import NAMES
 from gateways.solana.launch_costs import launch_costs
-from tests.unit.domain.test_launch_request import NOW, PICTURE, asked
+from tests.unit.domain.test_launch_request import NOW, PICTURE, VAULT, asked
 
 CHAIN = ChainCosts(
     mint_rent=4_000, vault_rent=2_000, sale_rent=5_000, base_fees=20_000, priority=100, graduation=198_000_000
@@ -81,6 +81,8 @@ def test_tokens_and_sol_of_a_full_sale_are_all_accounted_for() -> None:
         ({"starts_at": NOW + timedelta(days=31), "ends_at": NOW + timedelta(days=40)}, "late_start"),
         ({}, "no_logo"),
         ({}, "no_wallet_limit"),
+        ({"max_wallet": 10**9}, "wallet_limit_low"),
+        ({"creator_wallet": VAULT}, "creator_signs_not"),
         ({"transfer_fee_bps": 1}, "transfer_fee"),
         ({"logo": PICTURE, "promo_tier_lamports": 5 * SOL}, "promotion_unpaid"),
     ],
