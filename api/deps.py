@@ -81,8 +81,9 @@ class ApiConfig:
     price_most_micro_lamports: int = 1_000_000
     """What is offered per compute unit at most, in millionths of a lamport."""
     ipfs_gateway_url: str = "https://ipfs.io/ipfs"
-    arweave_gateway_url: str = "https://arweave.net"
     """Where anybody reads what is pinned."""
+    arweave_gateway_url: str = "https://arweave.net"
+    """Where anybody reads the copies."""
     launch_policy: LaunchPolicy | None = None
     """None: no launchpad here."""
     sync_wallet_s: float = 1.0

@@ -79,8 +79,9 @@ def stack_values(data_dir: Path | None) -> dict[str, str]:
         "temporal_ui_url": endpoints["temporal_ui_url"],
         "temporal_db_file": str(directory / "temporal" / "temporal.db"),
         **{name.lower(): value for name, value in PACE.items()},
-        "arweave_bundler_url": endpoints.get("upstreams", {}).get("ipfs_url", ""),
     }
+    if bundler := endpoints.get("upstreams", {}).get("ipfs_url"):
+        values["arweave_bundler_url"] = bundler
     chain = endpoints.get("evm")
     if chain is not None:
         values |= {name: chain[key] for name, key in _CHAIN.items()}

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Periodic work: compare the list in code with Temporal, apply it.", no_args_is_help=True)
 
 
-Prune = Annotated[
-    bool, typer.Option("--prune", help="Delete also the backup schedules when BACKUP_DIR is not set here.")
-]
+Prune = Annotated[bool, typer.Option("--prune", help="Delete also schedules that settings missing here would ask for.")]
 
 
 @app.command()

@@ -34,7 +34,7 @@ def launches(settings: WorkerSettings, opened: Parts, nodes: SolanaNodes) -> lis
     refunds = PromoRefundActivities(PromoRefundStore(opened.books, policy.platform))
     return [
         *(books.turn_launch, books.validate_launch, books.activate_launch),
-        *(books.await_signature, books.signature_came, books.request_cancel, books.end_undone),
+        *(books.await_signature, books.signature_came, books.request_cancel, books.begin_undoing, books.end_undone),
         *(minting.probe_step, minting.plan_step, minting.compare_step, minting.nothing_signed),
         *(nonces.lend_nonce, nonces.return_nonce),
         *(promo.find_payment, promo.owe_payment),

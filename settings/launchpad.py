@@ -91,10 +91,13 @@ class LaunchpadWorkerSettings(BaseSettings):
     )
     launchpad_asset_days: int = Field(7, ge=1, description="How long a picture is kept that no launch uses.")
     launchpad_signature_s: int = Field(
-        900, ge=1, description="How long a creator's signature is awaited before the launch asks for an operator."
+        900, ge=1, le=900, description="How long a creator's signature is awaited, then an operator is asked."
     )
     solana_patience_s: int = Field(
-        300, ge=1, description="How long a transaction may be undecided before its nonce is used up, or somebody asked."
+        300,
+        ge=1,
+        le=1_000,
+        description="How long a transaction may be undecided before its nonce is used up, or somebody asked.",
     )
     launchpad_nonces: int = Field(
         20, ge=0, description="Durable nonces for what creators' wallets sign, at most; beyond, a minute's blockhash."

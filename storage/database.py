@@ -45,18 +45,6 @@ async def adapt(connection: Connection) -> None:
     connection.adapters.register_loader("uuid", TextLoader)
 
 
-async def _not_left(connection: Connection) -> None:
-    """Without a round trip: a server that went away has said so on the socket, and an idle one says nothing else.
-
-    Raises: psycopg.OperationalError, for the pool to take another.
-    """
-    said = select.poll()
-    said.register(connection.fileno(), select.POLLIN)
-    if said.poll(0):
-        await connection.close()  # else the pool would keep it
-        raise psycopg.OperationalError("the server has left this connection")
-
-
 def make_pool(
     dsn: str,
     *,
@@ -74,7 +62,6 @@ def make_pool(
         connection_class=AsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, "options": options, "application_name": f"holdfast-{name}"},
         configure=adapt,
-        check=_not_left,
         min_size=1,
         max_size=size,
         timeout=5,
@@ -105,11 +92,36 @@ async def translated() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def connected(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of the pool whose server is still there; committed, or rolled back, and given back.
+
+    The pool's own `check` waits between connections that were left, for seconds after a restart of Postgres.
+    """
+    connection = await pool.getconn()
+    while _left(connection):
+        await connection.close()
+        await pool.putconn(connection)
+        connection = await pool.getconn()
+    try:
+        async with connection:
+            yield connection
+    finally:
+        await pool.putconn(connection)
+
+
+def _left(connection: Connection) -> bool:
+    """Without a round trip: a server that went away has said so on the socket, and an idle one says nothing else."""
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    return bool(said.poll(0))
+
+
+@asynccontextmanager
 async def pipelined(pool: Pool) -> AsyncIterator[Connection]:
     """A transaction whose statements wait for no answer until one is fetched: BEGIN goes with the first, COMMIT with
     the last. What the last ones say can be fetched after the block; when it raises, nothing was changed.
     """
-    async with translated(), pool.connection() as connection:
+    async with translated(), connected(pool) as connection:
         async with connection.pipeline(), connection.transaction():
             yield connection
 
@@ -117,7 +129,7 @@ async def pipelined(pool: Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def alone(pool: Pool) -> AsyncIterator[Connection]:
     """A connection whose statements commit themselves: for one that needs no other, in one round trip."""
-    async with translated(), pool.connection() as connection:
+    async with translated(), connected(pool) as connection:
         await connection.set_autocommit(True)
         try:
             yield connection
@@ -129,5 +141,5 @@ async def alone(pool: Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction, READ COMMITTED: committed when the block ends, rolled back when it raises."""
-    async with translated(), pool.connection() as connection, connection.transaction():
+    async with translated(), connected(pool) as connection, connection.transaction():
         yield connection

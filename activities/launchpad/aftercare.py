@@ -39,6 +39,8 @@ _TOKENS_AT: Final = 72
 _EARNED_AT: Final = 104
 """Where a position counts what waits for its buyer, and what its uplines earned."""
 _ACCOUNTS_MOST: Final = 100
+_ODD_MOST: Final = 10_000
+"""So many buyers that are no plain wallets are passed over in one look at a sale."""
 
 
 class AftercareActivities:
@@ -129,12 +131,14 @@ class AftercareActivities:
         )
         found = await self.nodes.program_accounts(self.program.program, filters=filters, commitment="finalized")
         positions = [self.program.read_position(one.address, one.data) for one in found]
-        buyers = sorted(one.buyer for one in positions if is_empty(one) and one.sale == keys.address)[:most]
+        buyers = sorted(one.buyer for one in positions if is_empty(one) and one.sale == keys.address)
         plain: list[str] = []
-        for some in _some(buyers, _ACCOUNTS_MOST):
+        for some in _some(buyers[: most + _ODD_MOST], _ACCOUNTS_MOST):
             wallets = await self.nodes.accounts(some, commitment="finalized")
             plain += [buyer for buyer, wallet in zip(some, wallets, strict=True) if _is_plain(wallet)]
-        return plain
+            if len(plain) >= most:
+                break
+        return plain[:most]
 
     async def _now(self) -> int:
         account = await self.nodes.account(CLOCK, commitment="finalized")

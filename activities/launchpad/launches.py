@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 
 from domain.launchpad import steps
-from domain.launchpad.launch_messages import Awaited, Done, GiveUp, Go, LaunchRef, LaunchState, StepRef, Turn, Undone
+from domain.launchpad.launch_messages import (
+    Awaited,
+    Done,
+    Found,
+    GiveUp,
+    Go,
+    LaunchRef,
+    LaunchState,
+    StepRef,
+    Turn,
+    Undone,
+)
 
 if TYPE_CHECKING:
     from gateways.solana.launching import LaunchWire
@@ -51,6 +62,15 @@ class LaunchActivities:
         Again:  it is noted once.
         """
         return await self.store.request_cancel(command)
+
+    @activity.defn
+    async def begin_undoing(self, command: LaunchRef) -> Found:
+        """Let no mint be signed from here on, unless one is.
+
+        Effect: a mark on the launch.
+        Again:  it is marked once.
+        """
+        return Found(done=await self.store.begin_undoing(command.launch_id))
 
     @activity.defn
     async def await_signature(self, command: StepRef) -> Awaited:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.beating import beating, leave_if_stopping
 from domain.launchpad.launch_messages import Done
-from domain.shared.errors import Rejected
+from domain.shared.errors import Rejected, Unavailable
 
 if TYPE_CHECKING:
     from gateways.arweave import Arweave
@@ -35,10 +35,11 @@ class MirrorActivities:
     async def mirror_files(self) -> Done:
         """Send what waits, and look whether what was sent is there.
 
-        Effect: files on Arweave, for ever; a row for each: sent, seen; an alert while one is refused or late.
+        Effect: files on Arweave, for ever; a row for each: sent, seen; an alert while one is refused or late. What
+                was away ends the round as Unavailable, after the others were tried.
         Again:  the same bytes under the same key are the same item; what was seen is not looked at any more.
         """
-        seen, refused = 0, dict[str, str]()
+        seen, refused, away = 0, dict[str, str](), None
         async with beating():
             waiting = await self.store.waiting(AT_ONCE)
             for cid in waiting:
@@ -47,7 +48,11 @@ class MirrorActivities:
                     seen += await self._mirror(await self.store.take(cid, again_s=AGAIN_S))
                 except Rejected as no:
                     refused[cid] = no.detail
+                except Unavailable as silent:
+                    away = silent
             await self._report(refused)
+        if away is not None:
+            raise away
         return Done(detail=f"{seen} of {len(waiting)} files that waited are on Arweave, {len(refused)} refused")
 
     async def _mirror(self, file: MirrorFile) -> bool:

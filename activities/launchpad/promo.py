@@ -9,7 +9,7 @@ from temporalio import activity
 from activities.beating import beating
 from domain.launchpad.launch_messages import Found, LaunchRef
 from domain.launchpad.payments import paid
-from domain.launchpad.promo import memo, price
+from domain.launchpad.promo import PAID_LEAST, memo, price
 from domain.shared.errors import Rejected
 from domain.shared.money import format_amount
 
@@ -46,7 +46,7 @@ class PromoActivities:
         if seen is None:
             return Found(done=False, detail=f"{request.promo_payment_signature} is not final")
         brought = paid(seen, launch.creator_wallet, self.policy.platform, memo(launch.account_id))
-        if brought:
+        if brought >= PAID_LEAST:
             await self.store.pay(launch.id, launch.creator_wallet, brought)
         wanted = price(
             request.promo_tier_lamports, listing=request.listing, listing_lamports=self.policy.listing_lamports

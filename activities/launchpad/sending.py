@@ -78,8 +78,12 @@ class SolanaSendingActivities:
         """How far the nodes are: whether it can still land at all."""
         if attempt.nonce_id is None:
             return by_height(attempt.last_valid_height, await self.nodes.epochs())
+        if attempt.nonce_slot is None:
+            raise Broken(
+                "internal_error", f"attempt {attempt.number} on nonce {attempt.nonce_id} does not say since when"
+            )
         states = await self.nodes.nonces(address_of(self.platform, attempt.nonce_id))
-        return by_nonce(attempt.blockhash, states)
+        return by_nonce(attempt.blockhash, attempt.nonce_slot, states)
 
     async def _verdict(
         self, command: SendAttempt, attempt: Attempt, signature: str, reached: list[Reached], views: list[View]

@@ -149,8 +149,9 @@ class SolanaSigningActivities:
         """While it is not complete it can never have landed: its blockhash has only to be too old, not proven so. When
         somebody has completed it meanwhile, the chain is to decide."""
         if newest.nonce_id is not None:
-            address = address_of(self.signer.address, newest.nonce_id)
-            over = agreed(await self.reads.nodes.nonces(address)) not in (None, newest.blockhash)
+            nodes = self.reads.nodes
+            now = agreed(await nodes.nonces(address_of(self.signer.address, newest.nonce_id)), configured=nodes.size)
+            over = now is not None and now.value != newest.blockhash and now.slot >= (newest.nonce_slot or 0)
         else:
             over = await self.reads.nodes.height(commitment="confirmed") > newest.last_valid_height
         if not over:

@@ -12,8 +12,6 @@ from domain.operations.messages import RetentionDone, RetentionRule
 if TYPE_CHECKING:
     from storage.retention import RetentionStore
 
-BATCH = 2_000
-
 
 class RetentionActivities:
     def __init__(self, store: RetentionStore) -> None:
@@ -26,12 +24,12 @@ class RetentionActivities:
         Effect: rows are gone, at most 2,000 per transaction.
         Again:  deletes what is left.
         """
-        total, last = 0, BATCH
+        total, more = 0, True
         async with beating():
-            while last == BATCH:
+            while more:
                 leave_if_stopping()
-                last = await self.store.delete_batch(command.name, BATCH)
-                total += last
+                gone, more = await self.store.delete_batch(command.name)
+                total += gone
         return total
 
     @activity.defn

@@ -17,6 +17,7 @@ from api.launchpad.launch_views import ToSignView, awaited_key
 from domain.launchpad.launch_messages import LaunchState, Signed
 from domain.shared import ids
 from domain.shared.errors import Rejected, Unavailable
+from domain.shared.times import rfc3339
 from storage.database import transaction
 from storage.intents.solana import issue, plan_of, submit
 from storage.launchpad.nonces import nonce_of
@@ -54,7 +55,7 @@ async def to_sign(deps: Deps, row: Row) -> ToSignView | None:
         step=row["step"],
         transaction_base64=issued.transaction_base64,
         last_valid_block_height=min(issued.last_valid_block_height, _height_at(until, draft.height)),
-        expires_at=until.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        expires_at=rfc3339(until),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -23,7 +22,7 @@ from api.launchpad.launch_cancel import cancel_launch, launch_row
 from api.launchpad.launch_signing import SignedTransaction, hand_in, to_sign
 from api.launchpad.launch_views import EXAMPLE, LaunchPage, LaunchStatus, LaunchView, body_of
 from domain.launchpad.launching import LaunchPolicy, check_offered
-from domain.launchpad.request import check_pictures
+from domain.launchpad.request import LaunchRequest, check_pictures
 from domain.shared.errors import Rejected, Unavailable
 from domain.shared.processes import RetryProcess
 from storage.database import Connection, transaction
@@ -44,6 +43,17 @@ def policy_of(deps: Deps) -> LaunchPolicy:
     return deps.config.launch_policy
 
 
+async def _refused_by_chain(deps: Deps, asked: LaunchRequest) -> Rejected | None:
+    """Asked before a transaction is open. A silent chain refuses nothing: the process asks again before it mints."""
+    try:
+        await creators_account(deps, asked)
+    except Rejected as refusal:
+        return refusal
+    except Unavailable:
+        return None
+    return None
+
+
 @post("/api/launchpad/deploy-token", status_code=202,
       **guarded("Launch a token", "amount_precision", "launch_refused", "payment_used", "launchpad_off", tag=TAG,
                 scopes=("launchpad:write",), body=True, keyed=True, request_example=REQUEST_EXAMPLE,
@@ -61,15 +71,16 @@ async def deploy_token(
     """
     asked = data.asked(datetime.now(UTC))
     opened: list[Opened] = []
+    refused = await _refused_by_chain(deps, asked)
 
     async def work(connection: Connection) -> Stored:
         policy, owner = policy_of(deps), principal.account_id
         if not await reads.enabled(deps.reads):
             raise Rejected("launch_refused", "launches are switched off (control launchpad.launches)")
+        if refused is not None:
+            raise refused
         check_offered(asked, policy)
         check_pictures(asked, await pictures.own(deps.reads, owner, list(asked.pictures.values())))
-        with contextlib.suppress(Unavailable):  # the process asks again before it mints
-            await creators_account(deps, asked)
         made = await open_launch(connection, account_id=owner, request=asked, policy=policy, requested_by=owner)
         opened.append(made)
         row = await reads.just_written(connection, made.subject_id)

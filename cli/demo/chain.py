@@ -14,6 +14,8 @@ from domain.shared.errors import Broken
 from domain.shared.money import format_usdc, parse_usdc
 
 _MINT: Final = bytes.fromhex("40c10f19")
+DEEPEST: Final = 6
+"""Half of the confirmations that a deposit needs."""
 _BALANCE_OF: Final = "0x70a08231"
 
 
@@ -61,10 +63,14 @@ class Chain:
     async def raw_transaction(self, tx_hash: str) -> str:
         return str(await self._rpc("eth_getRawTransactionByHash", tx_hash))
 
-    async def forget_from(self, block_number: int) -> None:
-        """Replace the block and everything on top of it by empty ones."""
+    async def forget_from(self, block_number: int) -> bool:
+        """Replace the block and everything on top of it by empty ones; False, and nothing is done, when it is so deep
+        that what it holds may be credited before it is gone."""
         head = int(await self._rpc("eth_blockNumber"), 16)
+        if head - block_number >= DEEPEST:
+            return False
         await self._rpc("anvil_reorg", head - block_number + 1, [])
+        return True
 
     async def balance(self, address: str) -> str:
         call = {"to": self._evm["usdc_address"], "data": _BALANCE_OF + address[2:].rjust(64, "0")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from domain.launchpad.solana import Epoch, Level, NonceState, View
+from domain.launchpad.solana import Epoch, Level, NonceState, NonceValue, View
 from domain.launchpad.transactions import Value
 
 STALE_SLOTS: Final = 64
@@ -53,10 +53,13 @@ def by_height(last_valid_height: int, epochs: Sequence[Epoch]) -> list[Reached]:
     return [Reached(node=one.node, slot=one.slot, after=one.height > last_valid_height) for one in epochs]
 
 
-def by_nonce(nonce: str, states: Sequence[NonceState]) -> list[Reached]:
-    """Of a transaction on a durable nonce: the account has another, and none comes twice. One that is not there may
-    still be made by a fork."""
-    return [Reached(node=one.node, slot=one.slot, after=one.value not in (None, nonce)) for one in states]
+def by_nonce(nonce: str, since: int, states: Sequence[NonceState]) -> list[Reached]:
+    """Of a transaction on a durable nonce, read in slot `since`: the account has another then or later, and none comes
+    twice. Before, it had the one before. One that is not there may still be made by a fork."""
+    return [
+        Reached(node=one.node, slot=one.slot, after=one.slot >= since and one.value not in (None, nonce))
+        for one in states
+    ]
 
 
 def too_late(reached: Sequence[Reached]) -> bool:
@@ -79,16 +82,22 @@ def never(reached: Sequence[Reached], views: Sequence[View], *, configured: int)
     return len({host_of_name(view.node) for view in proofs}) >= min(2, configured)
 
 
-def agreed(states: Sequence[NonceState]) -> str | None:
-    """The nonce that two hosts tell alike, or the only one that answers; None: none, or no two agree."""
-    wanted = min(2, len({host_of_name(one.node) for one in states}))
-    for value in {one.value for one in states} - {None}:
-        if len({host_of_name(one.node) for one in states if one.value == value}) >= wanted:
-            return value
-    return None
+def agreed(states: Sequence[NonceState], *, configured: int) -> NonceValue | None:
+    """The nonce that two hosts tell alike, or the only one there is; None: none, or no two agree.
+
+    While a node is behind by one nonce, two values may have two hosts: the newer one counts.
+
+    Args:  configured  how many hosts there are.
+    """
+    found: list[NonceValue] = []
+    for value in {one.value for one in states if one.value is not None}:
+        told = [one for one in states if one.value == value]
+        if len({host_of_name(one.node) for one in told}) >= min(2, configured):
+            found.append(NonceValue(value=value, slot=_vouched(told)))
+    return max(found, key=lambda one: (one.slot, one.value), default=None)
 
 
-def _vouched(views: Sequence[View]) -> int:
+def _vouched(views: Sequence[View | NonceState]) -> int:
     """The newest slot that two hosts say they have reached, or the only one: no node makes all others look stale."""
     reached: dict[str, int] = {}
     for view in views:

@@ -13,6 +13,9 @@ _FIVE: Final = (*_HALF, "banner", "outreach", "press_release")
 _FIFTY: Final = (*_FIVE, "top", "dedicated_campaign")
 FEATURES: Final = {HALF: _HALF, FIVE: _FIVE, FIFTY: _FIFTY}
 """Tier in lamports → what it gives."""
+PAID_LEAST: Final = 890_880
+"""Lamports: less is no payment, and owed to nobody. No wallet that is empty by now could get it back: an account needs
+that much to stand."""
 LISTING: Final = "listing"
 """A package of its own with its own price."""
 

@@ -79,6 +79,13 @@ class NonceState(Value):
     value: str | None
 
 
+class NonceValue(Value):
+    """A durable nonce as the nodes agree on it. `slot`: one in which it was this one already, finally."""
+
+    value: str
+    slot: int
+
+
 class Simulated(Value):
     """A transaction tried out, as it would run now. `lost_lamports`: what the watched wallet has less after it."""
 
@@ -99,12 +106,13 @@ class SignatureRow(Value):
 
 class InnerCall(Value):
     """An instruction that a program called. `step`: under which of the message's; `height`: 2 for what that one called,
-    3 for what this one calls."""
+    3 for what this one calls. `data`: base58, as nodes tell it; strangers make it as long as they like, so only who
+    needs it decodes it."""
 
     step: int
     height: int
     program: str
-    data: bytes
+    data: str
 
 
 class ChainTransaction(Value):

@@ -77,11 +77,13 @@ class Landing(Value):
 
 class Draft(Value):
     """A message ready to be signed, and what it was priced with. `simulated_err`: why it would fail if sent now.
-    `height`, `finalized_height`: of the chain when it was made. `nonce_id`: the durable nonce that is its blockhash."""
+    `height`, `finalized_height`: of the chain when it was made. `nonce_id`: the durable nonce that is its blockhash, as
+    it was finally in `nonce_slot`."""
 
     message: bytes
     blockhash: str
     nonce_id: str | None = None
+    nonce_slot: int | None = None
     last_valid_height: int
     height: int
     finalized_height: int
@@ -104,7 +106,7 @@ class SignedWire(Value):
 
 class Attempt(Value):
     """One message of a plan. `raw`: with the signatures it has so far; `signature`: set once it has all of them.
-    `nonce_id`: the durable nonce that `blockhash` is of."""
+    `nonce_id`: the durable nonce that `blockhash` is of, read in `nonce_slot`: what is older says nothing about it."""
 
     number: int
     status: str
@@ -113,6 +115,7 @@ class Attempt(Value):
     signature: str | None = None
     blockhash: str
     nonce_id: str | None = None
+    nonce_slot: int | None = None
     last_valid_height: int
     compute_limit: int
     compute_price_micro_lamports: int

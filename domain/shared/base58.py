@@ -23,10 +23,13 @@ def encode(data: bytes) -> str:
 
 def decode(text: str) -> bytes:
     """Raises ValueError on a letter that is none of the alphabet."""
-    number = 0
-    for letter in text:
-        if letter not in _VALUE:
-            raise ValueError(f"invalid base58 character {letter!r}")
-        number = number * 58 + _VALUE[letter]
+    number, end = 0, len(text) % _STEP
+    for start in range(end - _STEP, len(text), _STEP):  # the first block is what is left over, or empty
+        part = 0
+        for letter in text[max(start, 0) : start + _STEP]:
+            if letter not in _VALUE:
+                raise ValueError(f"invalid base58 character {letter!r}")
+            part = part * 58 + _VALUE[letter]
+        number = number * _BIG + part
     zeros = len(text) - len(text.lstrip("1"))
     return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8, "big")

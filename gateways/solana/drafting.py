@@ -9,7 +9,7 @@ from typing import Final
 
 from domain.launchpad import nonces
 from domain.launchpad.judging import agreed
-from domain.launchpad.solana import Blockhash, Simulated
+from domain.launchpad.solana import Blockhash, NonceValue, Simulated
 from domain.launchpad.transactions import Draft, Plan, SignedWire
 from domain.shared.errors import Broken, Unavailable
 from gateways.protocols import SolanaNodes
@@ -33,8 +33,9 @@ class Drafting:
 
     async def draft(self, plan: Plan, *, price_least: int = 0, nonce_id: str | None = None) -> Draft:
         written = sorted({m.address for step in plan.instructions for m in step.accounts if m.writable} | {plan.payer})
+        nonce = None if nonce_id is None else await self._nonce(nonce_id)
         recent, finalized, paid = await asyncio.gather(
-            self._recent(nonce_id), self.nodes.epochs(), self.nodes.recent_fees(written)
+            self._recent(nonce), self.nodes.epochs(), self.nodes.recent_fees(written)
         )
         price = min(self.price_most, max(_percentile(paid), price_least))
         tried = self.message(plan, recent.blockhash, limit=messages.COMPUTE_MOST, price=0, nonce_id=nonce_id)
@@ -47,6 +48,7 @@ class Drafting:
             message=self.message(plan, recent.blockhash, limit=limit, price=price, nonce_id=nonce_id),
             blockhash=recent.blockhash,
             nonce_id=nonce_id,
+            nonce_slot=None if nonce is None else nonce.slot,
             last_valid_height=recent.last_valid_height,
             height=recent.height,
             finalized_height=min(epoch.height for epoch in finalized),
@@ -58,16 +60,19 @@ class Drafting:
             logs=simulated.logs,
         )
 
-    async def _recent(self, nonce_id: str | None) -> Blockhash:
-        """What the message names as its blockhash, and how long that serves."""
-        if nonce_id is None:
-            return await self.nodes.blockhash()
+    async def _nonce(self, nonce_id: str) -> NonceValue:
         address = nonces.address_of(self.platform, nonce_id)
-        states, height = await asyncio.gather(self.nodes.nonces(address), self.nodes.height(commitment="confirmed"))
-        value = agreed(states)
-        if value is None:
+        found = agreed(await self.nodes.nonces(address), configured=self.nodes.size)
+        if found is None:
             raise Unavailable(CODE, f"the nodes do not agree on the nonce {address}")
-        return Blockhash(blockhash=value, last_valid_height=nonces.NO_HEIGHT, height=height)
+        return found
+
+    async def _recent(self, nonce: NonceValue | None) -> Blockhash:
+        """What the message names as its blockhash, and how long that serves."""
+        if nonce is None:
+            return await self.nodes.blockhash()
+        height = await self.nodes.height(commitment="confirmed")
+        return Blockhash(blockhash=nonce.value, last_valid_height=nonces.NO_HEIGHT, height=height)
 
     def message(self, plan: Plan, blockhash: str, *, limit: int, price: int, nonce_id: str | None = None) -> bytes:
         if nonce_id is not None and self.platform not in plan.signers():

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
+from typing import Final
 
 from construct import ConstructError
 
 from domain.launchpad.sale import Emitted, Told
 from domain.launchpad.solana import ChainTransaction
+from domain.shared import base58
 from gateways.solana.sale_idl import interface
 from gateways.solana.sale_program import plain
 from programs.interface import EVENT
+
+_LETTERS_MOST: Final = 1_400
+"""Of 1 KiB in base58. The program calls itself with 176 bytes at most: what is longer no program of ours has told."""
 
 
 def read_events(program: str, transaction: ChainTransaction) -> Told:
@@ -51,6 +56,8 @@ def _told(program: str, transaction: ChainTransaction) -> Iterator[bytes]:
         if call.height == 2:
             above = [transaction.instructions[call.step].program]
         del above[call.height - 1 :]
-        if call.program == program == above[-1] and call.data.startswith(EVENT):
-            yield call.data[len(EVENT) :]
+        if call.program == program == above[-1] and len(call.data) <= _LETTERS_MOST:
+            data = base58.decode(call.data)
+            if data.startswith(EVENT):
+                yield data[len(EVENT) :]
         above.append(call.program)

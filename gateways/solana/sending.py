@@ -27,12 +27,12 @@ class Sending(Failover):
     """Every node is told and every node is asked."""
 
     async def simulate(self, transaction: bytes, *, watched: str) -> Simulated:
-        """The wallet's balance is read before and after in the same request: when both agree, what it loses is the
-        transaction's doing alone."""
+        """The wallet's balance is read before and after in the same request, of the same newest state: when both agree,
+        what it loses is the transaction's doing alone."""
         told = base64.b64encode(transaction).decode()
         options = {
             "encoding": "base64",
-            "commitment": "confirmed",
+            "commitment": "processed",
             "sigVerify": False,
             "accounts": {"encoding": "base64", "addresses": [watched]},
         }

@@ -28,13 +28,14 @@ def _base64_pair(value: Any) -> bytes:
 
 def _base58_of(size: int) -> BeforeValidator:
     def check(value: Any) -> str:
-        if not isinstance(value, str) or len(base58.decode(value)) != size:
+        if not isinstance(value, str) or len(value) > 2 * size or len(base58.decode(value)) != size:
             raise ValueError(f"not {size} bytes in base58")
         return value
 
     return BeforeValidator(check)
 
 
+Letters = Annotated[str, Field(pattern=f"^[{base58.ALPHABET}]*$")]
 Address = Annotated[str, _base58_of(32)]
 SignatureText = Annotated[str, _base58_of(64)]
 
@@ -109,7 +110,7 @@ class LoadedShape(Shape):
 class StepShape(Shape):
     programIdIndex: Annotated[int, Field(ge=0, lt=256)]
     accounts: list[Annotated[int, Field(ge=0, lt=256)]]
-    data: str
+    data: Letters
 
 
 class InnerStepShape(StepShape):
@@ -126,13 +127,13 @@ class InnerShape(Shape):
 
 
 class MetaShape(Shape):
-    """`innerInstructions` is null where a node keeps none: of no use to us."""
+    """`innerInstructions` is null of what failed before it ran, and where a node keeps none: of no use to us."""
 
     err: Any
     fee: Unsigned
     preBalances: list[Unsigned]
     postBalances: list[Unsigned]
-    innerInstructions: list[InnerShape]
+    innerInstructions: list[InnerShape] | None
     loadedAddresses: LoadedShape = LoadedShape()
 
 
@@ -179,7 +180,14 @@ class TransactionShape(Shape):
         )
 
     def inner(self) -> tuple[InnerCall, ...]:
-        """What programs called, as it ran. Raises: IndexError, ValueError when a call has no caller."""
+        """What programs called, as it ran; what failed may have called nothing.
+
+        Raises: IndexError, ValueError when a call has no caller, or calls are not told.
+        """
+        if self.meta.innerInstructions is None:
+            if self.meta.err is None:
+                raise ValueError("it says nothing of what was called")
+            return ()
         names, found, step = self.names(), list[InnerCall](), -1
         for group in self.meta.innerInstructions:
             if not step < group.index < len(self.transaction.message.instructions):
@@ -188,8 +196,8 @@ class TransactionShape(Shape):
             for one in group.instructions:
                 if one.stackHeight > height + 1:
                     raise ValueError("a call without a caller")
-                height, program, data = one.stackHeight, names[one.programIdIndex], base58.decode(one.data)
-                found.append(InnerCall(step=step, height=height, program=program, data=data))
+                height, program = one.stackHeight, names[one.programIdIndex]
+                found.append(InnerCall(step=step, height=height, program=program, data=one.data))
         return tuple(found)
 
     def _meta(self, names: list[str], index: int) -> Meta:

@@ -10,7 +10,7 @@ from domain.launchpad.launching import Launch, LaunchPolicy, Wanted, check_offer
 from domain.launchpad.request import check_pictures, check_request
 from domain.launchpad.sale_messages import NewSale
 from domain.launchpad.steps import ACTIVATE, ENDED, MINT, NAMES, reversible, to_undo
-from domain.shared.errors import Rejected
+from domain.shared.errors import Broken, Rejected
 from domain.shared.events import Event
 from storage.books import Book, Books
 from storage.database import Connection
@@ -94,6 +94,19 @@ class LaunchStore:
                 await audit(book.connection, command.principal, "launch_cancelled", launch.id, note=command.note)
             return LaunchState(status=launch.status, failure_code=launch.failure_code)
 
+    async def begin_undoing(self, launch_id: str) -> bool:
+        """From here on no mint is signed, whoever still works on the launch; False: one is, and may land."""
+        async with self.books.begin() as book:
+            await self._row(book, launch_id)
+            if not await nothing_signed(book.connection, launch_id):
+                return False
+            await book.connection.execute(
+                """UPDATE launchpad.launches SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+                   WHERE id = %s""",
+                [launch_id],
+            )
+            return True
+
     async def validate(self, launch_id: str) -> Done:
         """The request, looked at again now, and its pictures.
 
@@ -174,6 +187,8 @@ class LaunchStore:
             launch = await self._row(book, command.launch_id)
             if launch.status in ENDED:
                 return LaunchState(status=launch.status, failure_code=launch.failure_code)
+            if not await nothing_signed(book.connection, launch.id):
+                raise Broken("internal_error", f"{launch.id} is to be undone, and its mint is signed and may land")
             reached = launch.step or NAMES[0]
             if not command.code:  # nothing failed
                 await _mark(book, launch, reached, "skipped")

@@ -32,12 +32,12 @@ from storage.launchpad.referrals import earn, known, settle, unearn
 
 _FOLLOWED: Final = """
 SELECT id, project_id, address, decimals, cursor, cursor_slot, status::text AS status, operation_id,
-  CASE WHEN EXISTS (SELECT 1 FROM launchpad.transactions t WHERE t.subject_kind = 'sale' AND t.subject_id = s.id
-      AND t.updated_at > clock_timestamp() - interval '2 minutes') THEN false
-    WHEN status IN ('refunded', 'cancelled') THEN coalesce((counters->>'reclaimed')::boolean, false)
+  CASE WHEN status IN ('refunded', 'cancelled') THEN coalesce((counters->>'reclaimed')::boolean, false)
     WHEN status = 'graduated' THEN coalesce((counters->>'held')::numeric = 0
       AND (counters->>'tax_held')::numeric = 0 AND (counters->>'other_due')::numeric = 0, false)
-    ELSE false END AS quiet
+    ELSE false END
+  AND NOT EXISTS (SELECT 1 FROM launchpad.transactions t WHERE t.subject_kind = 'sale' AND t.subject_id = s.id
+    AND t.updated_at > clock_timestamp() - interval '2 minutes') AS quiet
 FROM launchpad.sales s ORDER BY id
 """
 _EVENT: Final = """

@@ -91,12 +91,12 @@ async def add_attempt(
     """Store an attempt: `signed` when it has every signature, else `issued` to whoever signs first."""
     await connection.execute(
         """INSERT INTO launchpad.transaction_attempts
-             (transaction_id, number, status, message, raw, signature, blockhash, nonce_id, last_valid_height,
-              compute_limit, compute_price_micro_lamports, fee_lamports, lost_lamports)
-           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+             (transaction_id, number, status, message, raw, signature, blockhash, nonce_id, nonce_slot,
+              last_valid_height, compute_limit, compute_price_micro_lamports, fee_lamports, lost_lamports)
+           VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         [
             *(transaction_id, number, "issued" if raw is None else "signed", draft.message, raw, signature),
-            *(draft.blockhash, draft.nonce_id, draft.last_valid_height),
+            *(draft.blockhash, draft.nonce_id, draft.nonce_slot, draft.last_valid_height),
             *(draft.compute_limit, draft.compute_price_micro_lamports, draft.fee_lamports, lost_lamports),
         ],
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from storage.database import Connection, Pool, translated
+from storage.database import Connection, Pool, connected, translated
 
 Row = dict[str, Any]
 
@@ -68,7 +68,7 @@ class Found(NamedTuple):
 @asynccontextmanager
 async def reading(pool: Pool) -> AsyncIterator[Connection]:
     """A connection for single statements: autocommit spares the round trips of BEGIN and COMMIT."""
-    async with translated(), pool.connection() as connection:
+    async with translated(), connected(pool) as connection:
         if not connection.autocommit:
             await connection.set_autocommit(True)
         yield connection

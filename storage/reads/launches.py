@@ -20,7 +20,7 @@ LAUNCHES: Final = Listing(
       'sale_address', p.bonding_curve_address, 'metadata_uri', l.metadata_uri,
       'tax_account', p.tax_program_account, 'referral_account', p.referral_program_account,
       'spent_sol', {sol("l.spent_lamports")}, 'budget_sol', {sol("l.budget_lamports")},
-      'cancel_requested', l.cancel_requested_at IS NOT NULL,
+      'cancel_requested', l.cancel_requested_at IS NOT NULL AND l.failure_code IS NULL,
       'failure_code', coalesce(l.failure_code, CASE WHEN o.status = 'needs_operator' THEN o.failure_code END),
       'failure_detail', CASE WHEN o.status = 'needs_operator' THEN o.summary ELSE l.failure_detail END,
       'promotion', (SELECT {PROMOTION} FROM launchpad.promo_activations a WHERE a.project_id = l.id

@@ -71,6 +71,7 @@ assets = Table(
 )
 
 # One request to launch a token. `request` is the validated body; `step` the step it is at (domain/launchpad/steps.py).
+# `cancel_requested_at`: it is to be given up, by request or after a failure; no mint is signed from then on.
 launches = Table(
     "launches",
     metadata,

@@ -153,15 +153,25 @@ async def test_another_name_is_quarantined_and_other_bytes_are_not_believed(mirr
 
 async def test_a_bundler_that_stays_away_is_an_alert_after_two_hours(mirror: Mirror) -> None:
     launch = await mirror.live()
-    mirror.web.fail("arweave", "forgets", times=None)
-    await mirror.round()
+    mirror.web.fail("arweave", "http_500", times=None)
+    with pytest.raises(Unavailable):
+        await mirror.round()
     assert await mirror.alerts() == []
     await mirror.rows(
         f"UPDATE launchpad.launches SET updated_at = now() - interval '{LATE_S + 1} seconds' WHERE id = %s",
         launch.launch_id,
     )
-    await mirror.round()
+    with pytest.raises(Unavailable):
+        await mirror.round()
     assert await mirror.alerts() == [f"1 wait for over {LATE_S} s"]
+
+
+async def test_an_answer_that_never_comes_keeps_no_other_file_waiting(mirror: Mirror) -> None:
+    await mirror.live(logo=await mirror.picture(LOGO))
+    mirror.web.fail("arweave", "drop", match=f"tx {cid_of(LOGO)}")
+    with pytest.raises(Unavailable):
+        await mirror.round()
+    assert len(await mirror.copied()) == 1
 
 
 async def test_a_file_that_is_refused_keeps_nobody_waiting(mirror: Mirror) -> None:

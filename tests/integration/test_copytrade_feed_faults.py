@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from activities.beating import ended
 from domain.shared.errors import Broken
 from domain.shared.ids import COPYTRADE_FEED
 from storage.copytrade.configs import change_general
 from storage.database import transaction
 from storage.intents.system import decide_quarantine
 from tests.feed_lab import FeedLab, open_feed_lab
+from tests.patience import PATIENCE_S, until
 
 RAIN = "rain-in-paris"
 
@@ -179,14 +181,18 @@ async def test_what_closes_while_the_venue_is_slow_is_started_meanwhile(lab: Fee
     async with transaction(lab.books.pool) as connection:
         rules = {"enabled": True, "quiet_ms": 200, "longest_ms": 200}
         await change_general(connection, {"small_trades": rules}, actor="test", reason="slow")
+
+    async def _started() -> list[str]:
+        return lab.started
+
     async with lab.feed() as feed:
         await lab.venue.trade("alice", f"{RAIN}:0", "BUY", "4", price="0.5", ago_s=5)
         await feed.look()
         [group] = await lab.groups(user)
         assert lab.started == []
-        lab.venue.fail("data:/v2/activity", "delay", seconds=3)
+        lab.venue.fail("data:/v2/activity", "delay", seconds=PATIENCE_S)
         looking = asyncio.create_task(feed.look())
-        await asyncio.sleep(1.5)
+        await until(_started)
         assert lab.started == [group["group_key"]]
         assert not looking.done()
-        await looking
+        await ended(looking)

@@ -120,6 +120,32 @@ async def test_one_node_alone_does_not_say_what_the_nonce_is(lab: LandingLab, de
     assert (landing.result().outcome, lab.landings()) == (Outcome.LANDED, 1)
 
 
+def said(lab: LandingLab, account: Any, slot: int) -> dict[str, Any]:
+    """How a node in this slot tells of a nonce account."""
+    shown = {"lamports": RENT, "owner": "1" * 32, "executable": False, "rentEpoch": 0, "space": 80}
+    data = [base64.b64encode(bytes(account.data)).decode(), "base64"]
+    return {"context": {"slot": slot}, "value": {**shown, "data": data}}
+
+
+async def test_nodes_that_fall_back_behind_the_nonce_do_not_say_that_it_is_used_up(lab: LandingLab, desk: Desk) -> None:
+    """They show the value it had before: another than ours, and older."""
+    plan = await desk.lent("first")
+    [nonce] = (await desk.loans()).values()
+    address = Pubkey.from_string(address_of(lab.platform, nonce))
+    before, slot = lab.svm.account(address), min(epoch.slot for epoch in await lab.nodes.epochs())
+    await desk.signed(await desk.ask(plan))
+    await desk.final("first")
+    signed = await desk.signed(await desk.ask(await desk.lent()))
+    both(lab, "getAccountInfo", "result", value=said(lab, before, slot))
+    both(lab, "sendTransaction", "drop")
+    already = lab.sent()
+    async with lab.meanwhile(lab.send(signed)) as landing:
+        await lab.seen(already + 3)
+        assert not landing.done()  # nor is another signed beside it
+        lab.svm.heal()
+    assert (landing.result().outcome, lab.landings()) == (Outcome.LANDED, 2)
+
+
 async def test_used_up_before_the_platform_signed_it_is_asked_for_anew(lab: LandingLab, desk: Desk) -> None:
     issued = await desk.ask(await desk.lent())
     await desk.hand_in(issued, desk.sign(issued))

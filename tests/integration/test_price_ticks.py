@@ -213,12 +213,12 @@ async def test_old_ticks_go_and_events_stay_until_the_feed_has_read_them(desk: D
     await desk.rows("UPDATE exchange.price_ticks SET ticked_at = ticked_at - interval '11 days' WHERE id = 1")
     await desk.rows("UPDATE platform.outbox SET created_at = created_at - interval '40 days'")
     retention, feed = RetentionStore(desk.books, tick_days=10), FeedStore(desk.books)
-    assert await retention.delete_batch("price_ticks") == 1
+    assert await retention.delete_batch("price_ticks") == (1, False)
     assert [tick["id"] for tick in await desk.ticks()] == [2]
     first = await feed.read(1)
     assert first is not None
     await feed.advance(first)
-    assert await retention.delete_batch("outbox") == 1
+    assert await retention.delete_batch("outbox") == (1, False)
     while (page := await feed.read(100)) is not None:
         await feed.advance(page)
-    assert await retention.delete_batch("outbox") > 0
+    assert (await retention.delete_batch("outbox"))[0] > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from solders.account import Account
 from solders.keypair import Keypair
@@ -149,6 +150,27 @@ async def test_a_wallet_that_became_something_else_keeps_nobody_from_his_rent(wo
     for buyer in others:
         assert await world.desk.position(keys, str(buyer.pubkey())) is None
     assert await world.desk.position(keys, str(odd.pubkey())) is not None
+
+
+async def test_many_odd_wallets_keep_nobody_from_his_rent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand before the others; a run closes two positions, and nodes tell two accounts at a time."""
+    for name, number in {"CLOSINGS_MOST": 1, "CLOSED_AT_ONCE": 2, "_ACCOUNTS_MOST": 2}.items():
+        monkeypatch.setattr(f"activities.launchpad.aftercare.{name}", number)
+    keys, _, buyers = await world.graduated(6)
+    for buyer in buyers:
+        await world.desk.claim(keys, buyer)
+    *odd, first, second, third = sorted(buyers, key=lambda buyer: str(buyer.pubkey()))
+    for buyer in odd:
+        world.svm.ledger.put(buyer.pubkey(), Account(1, bytes(100_000), Pubkey.default(), False, 0))
+    await world.look()
+    monkeypatch.setattr("activities.launchpad.aftercare._ODD_MOST", 0)
+    assert await world.run() == [], "so many are looked at, and no more"
+    monkeypatch.setattr("activities.launchpad.aftercare._ODD_MOST", 3)
+    assert len(await world.run()) == 1
+    assert await world.desk.position(keys, str(third.pubkey())) is not None
+    assert len(await world.run()) == 1
+    for buyer in (first, second, third):
+        assert await world.desk.position(keys, str(buyer.pubkey())) is None
 
 
 async def test_what_uplines_earned_is_settled_before_a_position_is_closed(world: World) -> None:

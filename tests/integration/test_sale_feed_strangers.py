@@ -10,6 +10,8 @@ from solders.instruction import AccountMeta, Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from domain.shared import base58
+from gateways.solana.sale_events import read_events
 from programs.interface import EVENT, tag
 from tests.caller_lab import CALLER, built_caller, calling, flood
 from tests.loader_lab import built
@@ -71,4 +73,34 @@ async def test_nobody_else_tells_an_event_for_us(world: FeedWorld) -> None:
     traded = await world.rows("SELECT tokens, wallet FROM launchpad.sale_events WHERE kind = 'Traded' ORDER BY id")
     assert [row["tokens"] for row in traded] == [MILLION, 5, 5]
     assert {row["wallet"] for row in traded} == {str(buyer.pubkey())}
+    assert await agreed(world, keys, sale)
+
+
+async def test_what_strangers_call_at_length_is_not_decoded(world: FeedWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction may hold hundreds of kilobytes of calls, and base58 of long data costs its square."""
+    keys, sale = await world.sale()
+    await world.look()
+    bought = await world.desk.buy(keys, world.wallet(), MILLION)
+    world.svm.finalize()
+    asked = {"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0}
+    told = await call(world.svm.urls[0], "getTransaction", bought, asked)
+    calls = told["meta"]["innerInstructions"][-1]["instructions"]
+    long = {**calls[-1], "programIdIndex": 0, "data": base58.encode(b"\xff" * 10_240)}
+    own = {**calls[-1], "data": long["data"]}
+    told["meta"]["innerInstructions"][-1]["instructions"] = [*[long] * 62, own, *calls]
+    for port in (0, 1):
+        world.svm.fail("getTransaction", "result", port=port, value=told, times=None)
+    decoded, decode = list[int](), base58.decode
+
+    def counted(text: str) -> bytes:
+        decoded.append(len(text))
+        return decode(text)
+
+    monkeypatch.setattr(base58, "decode", counted)
+    found = await world.nodes.transaction(bought)
+    assert found is not None
+    assert [event.kind for _, event in read_events(LAUNCH, found).events] == ["Traded"]
+    assert sum(decoded) < 10_000, "of 880,000 letters"
+    await world.look()
+    assert await world.kinds() == ["SaleCreated", "Traded"]
     assert await agreed(world, keys, sale)

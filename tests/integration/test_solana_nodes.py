@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 from solders.signature import Signature
@@ -17,7 +18,7 @@ from domain.shared.errors import Broken, Unavailable
 from gateways.protocols import Quarantined
 from gateways.solana.nodes import RpcNodes
 from settings import Settings
-from tests.svm_lab import SOL, blockhash, pays, send, signed
+from tests.svm_lab import SOL, blockhash, pays, send, signed, value
 from tests.svm_lab import call as rpc
 from tests.world.svm import RunningSvm, running_svm
 
@@ -229,6 +230,7 @@ async def test_what_one_node_makes_up_is_no_transaction(desk: Desk) -> None:
         [{"index": 0, "instructions": [STEP | {"stackHeight": 3}]}],
         [{"index": 0, "instructions": [STEP | {"stackHeight": 2}, STEP | {"stackHeight": 4}]}],
         [{"index": 0, "instructions": [STEP | {"stackHeight": 2, "programIdIndex": 99}]}],
+        [{"index": 0, "instructions": [STEP | {"stackHeight": 2, "data": "0OIl"}]}],
     ],
 )
 async def test_a_node_that_does_not_say_who_called_whom_is_not_believed(desk: Desk, inner: object) -> None:
@@ -265,6 +267,19 @@ async def test_a_blockhash_that_contradicts_its_own_node_or_the_others_is_not_us
     desk.svm.view(port=0, lag=200)
     with pytest.raises(Unavailable, match="other nodes are at"):
         await desk.nodes.blockhash()
+
+
+async def test_it_is_tried_out_on_the_state_that_the_balances_around_it_are_of(desk: Desk) -> None:
+    """The newest: a block that is not confirmed yet belongs to it."""
+    hashes = [
+        (await value(desk.svm.urls[0], "getLatestBlockhash", {"commitment": level}))["blockhash"]
+        for level in ("confirmed", "processed")
+    ]
+    assert hashes[0] != hashes[1]
+    for one in hashes:
+        tried = signed(desk.payer, [pays(desk.payer, Pubkey.new_unique(), SOL // 2)], Hash.from_string(one))
+        found = await desk.nodes.simulate(bytes(tried), watched=str(desk.payer.pubkey()))
+        assert (found.err, found.lost_lamports) == (None, SOL // 2 + 5_000)
 
 
 def test_real_money_is_refused_in_the_sandbox() -> None:

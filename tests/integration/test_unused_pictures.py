@@ -99,7 +99,7 @@ async def test_what_no_launch_uses_goes_after_some_days(side: Side) -> None:
         await side.launch(connection, used, banner=used)
     await side.aged()
     young = await side.upload(3)
-    assert await side.retention.delete_batch(RULE) == 1
+    assert await side.retention.delete_batch(RULE) == (1, False)
     assert await side.left() == {used, young}
     assert forgotten not in await side.left()
 
@@ -108,7 +108,7 @@ async def test_what_was_uploaded_again_is_kept_from_then_on(side: Side) -> None:
     first = await side.upload(1)
     await side.aged()
     assert await side.upload(1) == first
-    assert await side.retention.delete_batch(RULE) == 0
+    assert await side.retention.delete_batch(RULE) == (0, False)
     assert await side.left() == {first}
 
 
@@ -117,9 +117,9 @@ async def test_a_launch_that_was_undone_uses_none(side: Side) -> None:
     async with transaction(side.books.pool) as connection:
         opened = await side.launch(connection, picture)
     await side.aged()
-    assert await side.retention.delete_batch(RULE) == 0
+    assert await side.retention.delete_batch(RULE) == (0, False)
     await LaunchStore(side.books, POLICY).undone(Undone(launch_id=opened.subject_id))
-    assert await side.retention.delete_batch(RULE) == 1
+    assert await side.retention.delete_batch(RULE) == (1, False)
 
 
 async def test_a_launch_that_is_being_opened_keeps_its_picture(side: Side) -> None:
@@ -128,8 +128,8 @@ async def test_a_launch_that_is_being_opened_keeps_its_picture(side: Side) -> No
     await side.aged()
     async with transaction(side.books.pool) as connection:
         await side.launch(connection, picture)
-        assert await asyncio.wait_for(side.retention.delete_batch(RULE), 60) == 0
-    assert await side.retention.delete_batch(RULE) == 0
+        assert await asyncio.wait_for(side.retention.delete_batch(RULE), 60) == (0, False)
+    assert await side.retention.delete_batch(RULE) == (0, False)
     assert await side.left() == {picture}
 
 

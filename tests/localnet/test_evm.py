@@ -34,7 +34,7 @@ async def test_rhythm_tags_and_no_unlocked_account(folder: Path) -> None:
     async with running_evm(folder / "evm") as chain:
         assert int(await chain.rpc("eth_chainId"), 16) == 421614
         assert await chain.rpc("eth_accounts") == []
-        first, began = await chain.head(), time.monotonic()
+        began, first = time.monotonic(), await chain.head()
         await eventually(lambda: mined(chain.rpc, first + 8))
         assert time.monotonic() - began > 1, "four blocks a second, not as fast as it can"
         await chain.rpc("evm_setIntervalMining", 0)

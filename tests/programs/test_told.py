@@ -16,6 +16,7 @@ from solders.transaction_metadata import TransactionMetadata
 from domain.launchpad.sale import Told
 from domain.launchpad.solana import ChainTransaction, InnerCall
 from domain.launchpad.transactions import Instruction as Step
+from domain.shared import base58
 from gateways.solana.sale_events import read_event, read_events
 from gateways.solana.sale_idl import IDL_FILE
 from programs.interface import EVENT, tag
@@ -51,7 +52,7 @@ def landed(sale: Sale, done: TransactionMetadata) -> ChainTransaction:
             step=index,
             height=one.stack_height(),  # type: ignore[attr-defined]  # the stubs of solders lack it
             program=keys[one.instruction().program_id_index],
-            data=bytes(one.instruction().data),
+            data=base58.encode(bytes(one.instruction().data)),
         )
         for index, group in enumerate(done.inner_instructions())
         for one in group
@@ -140,9 +141,9 @@ def test_what_cannot_be_read_is_said_and_keeps_its_place(sale: Sale) -> None:
     """With the next IDL it is read, and what was booked beside it is the same event still."""
     buyer = sale.ledger.wallet()
     done = landed(sale, sale.ledger.send(buy(sale, buyer), signers=[buyer]))
-    [mine] = [one for one in done.inner if one.data.startswith(EVENT)]
-    strange = mine.model_copy(update={"data": EVENT + b"12345678rest"})
-    short = mine.model_copy(update={"data": mine.data[:-1]})
+    [mine] = [one for one in done.inner if base58.decode(one.data).startswith(EVENT)]
+    strange = mine.model_copy(update={"data": base58.encode(EVENT + b"12345678rest")})
+    short = mine.model_copy(update={"data": base58.encode(base58.decode(mine.data)[:-1])})
     inner = tuple(part for one in done.inner for part in ((strange, short, one) if one is mine else (one,)))
     found = read_events(str(PROGRAM), done.model_copy(update={"inner": inner}))
     assert [(place, event.kind) for place, event in found.events] == [(2, "Traded")]

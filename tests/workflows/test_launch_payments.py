@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from solders.keypair import Keypair
 
+from domain.launchpad.promo import PAID_LEAST
 from domain.launchpad.request import SOL
 from domain.shared.errors import Rejected
 from localnet.running import RunningTemporal, running_temporal
@@ -82,6 +83,14 @@ async def test_a_payment_named_by_a_launch_that_ended_before_it_was_looked_for_i
     again = await lab.begin(**asked)
     await lab.reaches(again, "live")
     assert [found["status"] for found in await promo(lab, again)] == ["active"]
+
+
+@pytest.mark.parametrize(("lamports", "owed"), [(PAID_LEAST, 1), (PAID_LEAST - 1, 0)])
+async def test_less_than_an_empty_wallet_could_get_back_is_no_payment(lab: TokenLab, lamports: int, owed: int) -> None:
+    payment = await lab.pay(lamports)
+    opened = await lab.begin(promo_tier_lamports=SOL // 2, promo_payment_signature=payment)
+    await undone(lab, opened, "payment_not_found")
+    assert [found["status"] for found in await promo(lab, opened)] == ["refund_due"] * owed
 
 
 @pytest.mark.parametrize("lie", ["another payer", "another recipient"])

@@ -183,6 +183,36 @@ async def test_nobody_signs_in_time_and_the_nonce_is_free(lab: TokenLab) -> None
     await lab.reaches(opened, "live")
 
 
+async def without_money_for_another(lab: TokenLab) -> Opened:
+    """A launch that needs a nonce which the wallet's day limit does not allow."""
+    await lab.rows("UPDATE launchpad.nonces SET authority = 'another wallet' RETURNING id")
+    there = len(await nonces(lab))
+    opened = await lab.begin(signing="creator")
+    await lab.until(lambda: nonces(lab), lambda rows: len(rows) > there)
+    return opened
+
+
+async def test_cancelled_while_its_nonce_is_made(lab: TokenLab) -> None:
+    async with lab.set_to(solana_day_lamports="0"):
+        opened = await without_money_for_another(lab)
+        await lab.cancel(opened)
+        await lab.reaches(opened, "undone", 20)
+    assert {nonce["transaction_id"] for nonce in await nonces(lab)} == {None}
+
+
+async def test_a_nonce_that_cannot_be_made_delays_a_launch_and_serves_the_next_message(lab: TokenLab) -> None:
+    async with lab.set_to(solana_day_lamports="0"):
+        opened = await without_money_for_another(lab)
+        await lab.sign(opened, MINT)
+        assert {attempt["nonce_id"] for attempt in await attempts(lab, opened, MINT)} == {None}
+        await lab.until(lambda: lab.row(opened), lambda row: row["step"] == "create_sale")
+    await lab.sign(opened, CURVE)
+    row = await lab.reaches(opened, "live")
+    assert await lab.landed(row["mint"]) == 2
+    [newest] = (await nonces(lab))[-1:]
+    assert {attempt["nonce_id"] for attempt in await attempts(lab, opened, CURVE)} == {newest["id"]}
+
+
 async def test_killed_at_every_point_it_lands_once(lab: TokenLab) -> None:
     """While the nonce is made, when the message is out, handed in, signed by all, and on the chain."""
     await lab.rows("UPDATE launchpad.nonces SET authority = 'another wallet' RETURNING id")

@@ -18,7 +18,11 @@ async def start_child(module: str, *arguments: str) -> Process:
     """Returns when it serves; the caller ends it."""
     child = await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, stdout=PIPE, cwd=ROOT)
     assert child.stdout is not None
-    assert await child.stdout.readline() == b"ready\n", f"{module} did not start"
+    try:
+        assert await child.stdout.readline() == b"ready\n", f"{module} did not start"
+    except BaseException:
+        await end(child)
+        raise
     reading = asyncio.create_task(_show(child.stdout))
     _READING.add(reading)
     reading.add_done_callback(_READING.discard)
@@ -38,6 +42,11 @@ async def running_child(module: str, *arguments: str) -> AsyncIterator[Process]:
     try:
         yield child
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+        await end(child)
+
+
+async def end(child: Process) -> None:
+    """SIGKILL, and it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    await child.wait()

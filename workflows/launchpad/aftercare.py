@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from temporalio import workflow
 
 from activities.launchpad.aftercare import AftercareActivities
@@ -9,13 +12,17 @@ from domain.launchpad.aftercare import Aftercare, AftercareDone, AftercarePlanne
 from workflows import policies
 from workflows.launchpad.cycles import land_each
 
+EACH: Final = timedelta(minutes=15)
+WITHIN: Final = timedelta(hours=11)
+"""Of the twelve that its schedule leaves it (workflows/schedules.py)."""
+
 
 @workflow.defn(name="SaleAftercare")
 class SaleAftercareWorkflow:
     """One run over every graduated sale; and over trades that nobody signed.
 
     Waits for: its transactions to be finalized; a schedule starts it.
-    Ends when: each of them landed or failed. What failed is due again in the next run.
+    Ends when: each of them landed or failed, or its time is over. What failed is due again in the next run.
     Undo:      nothing; the chain pays only what is due, to nobody but those it has stored.
     """
 
@@ -24,7 +31,7 @@ class SaleAftercareWorkflow:
         planned: AftercarePlanned = await workflow.execute_activity_method(
             AftercareActivities.plan_aftercare, care, summary="What has vested, what stands empty", **policies.FOLLOW
         )
-        told = await land_each(planned.keys)
+        told = await land_each(planned.keys, each=EACH, within=WITHIN)
         forgotten: Forgotten = await workflow.execute_activity_method(
             AftercareActivities.forget_unsigned, summary="Remove what was never signed", **policies.FOLLOW
         )

@@ -93,7 +93,7 @@ class TokenLaunchWorkflow(LaunchSteps):
         if free and self.cancel_asked:
             self.giving_up = Undone(launch_id=self.ref.launch_id)
             return
-        if free and ordinary:
+        if free and ordinary and (free := await self.stopped()):
             self.giving_up = Undone(launch_id=self.ref.launch_id, code=code, detail=detail)
             return
         after = f"`retry` goes on with {step.name}" + (", `cancel` undoes the launch" if free else "")
@@ -119,7 +119,7 @@ class TokenLaunchWorkflow(LaunchSteps):
         if signed.key != self.awaited:
             raise ApplicationError(f"{signed.key} is not awaited", type="signature_not_awaited", non_retryable=True)
 
-    @workflow.update(description="Give the launch up; possible until the mint may be signed.")
+    @workflow.update(description="Give the launch up; possible until the mint is signed, which the books know.")
     async def cancel(self, asked: GiveUp) -> LaunchState:
         try:
             state: LaunchState = await self.books(LaunchActivities.request_cancel, asked, "Note that it is given up")
@@ -130,6 +130,6 @@ class TokenLaunchWorkflow(LaunchSteps):
 
     @cancel.validator
     def _is_reversible(self, asked: GiveUp) -> None:
-        if self.state is not None or self.committed or not steps.reversible(STEPS[self.at].name):
-            detail = "the mint may have been signed: it only goes forward"
+        if self.state is not None or not steps.reversible(STEPS[self.at].name):
+            detail = "the mint is on the chain: it only goes forward"
             raise ApplicationError(detail, type="launch_not_cancellable", non_retryable=True)

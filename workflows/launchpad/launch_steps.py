@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError
 
 from activities.launchpad.launches import LaunchActivities
 from activities.launchpad.minting import MintingActivities
@@ -39,19 +39,20 @@ from workflows.parking import Parking
 PAYMENT_LOOKS: Final = 30
 PAYMENT_EVERY: Final = timedelta(seconds=2)
 """How long a payment may take to become final."""
+NONCE_MOST: Final = timedelta(seconds=30)
+"""How long the message for a wallet waits for its nonce."""
 LOOK_EVERY: Final = timedelta(seconds=2)
 REFUSED_LOOKS: Final = 2
 
 
 class LaunchSteps(Parking):
-    """`committed`: a transaction of the mint may be signed. `awaited`: key of the transaction that a wallet is to sign,
-    `signed`: of the one it has signed, `refused`: of the one that failed on the chain."""
+    """`awaited`: key of the transaction that a wallet is to sign, `signed`: of the one it has signed, `refused`: of the
+    one that failed on the chain. Whether a mint may be signed only the books know."""
 
     def __init__(self, launch_id: str) -> None:
         super().__init__()
         self.ref = LaunchRef(launch_id=launch_id)
         self.signing = "platform"
-        self.committed = False
         self.cancel_asked = False
         self.giving_up: Undone | None = None
         self.state: LaunchState | None = None
@@ -128,7 +129,11 @@ class LaunchSteps(Parking):
     async def nothing_signed(self) -> bool:
         """Whether no mint can land any more; then the launch can be cancelled again. The books know, not this run."""
         found: Found = await self.books(MintingActivities.nothing_signed, self.ref, "May anything still land?")
-        self.committed = not found.done
+        return found.done
+
+    async def stopped(self) -> bool:
+        """The same, and from here on none is signed: the launch can be undone, whoever still works on it."""
+        found: Found = await self.books(LaunchActivities.begin_undoing, self.ref, "No mint is signed from here on")
         return found.done
 
     async def _landed(self, step: Step, ref: StepRef, key: str) -> Landing | None:
@@ -139,22 +144,20 @@ class LaunchSteps(Parking):
             if step is NO_RETURN and self.cancel_asked and await self.nothing_signed():
                 self.giving_up = Undone(launch_id=self.ref.launch_id)
                 return None
-            self.committed = self.committed or step is NO_RETURN
             landing = await land(key, again=self.refused == key)
             self.refused = ""
             if landing.outcome is not Outcome.EXPIRED:
                 return landing
-            self.committed = step is not NO_RETURN  # a mint that can never land commits to nothing
 
     async def _signature(self, step: Step, ref: StepRef, key: str) -> None:
         """Wait until the creator's wallet has signed; whoever reads the launch gets a message that can still land."""
-        await self._lend(ref, key)
+        await self._lend(step, ref, key)
         self.awaited, self.signed = key, ""
         found: Awaited = await self.books(LaunchActivities.await_signature, ref, "Show that a signature is awaited")
         workflow.set_current_details(f"Waits for the creator's signature: {step.title}")
         if not found.signed:
             await self.wait(
-                lambda: self.signed == key or (step is NO_RETURN and self.cancel_asked),
+                lambda: self.signed == key or self._unwanted(step),
                 timedelta(seconds=found.for_s),
                 "The creator's signature",
             )
@@ -162,22 +165,30 @@ class LaunchSteps(Parking):
         self.awaited = ""
         if came:
             await self.books(LaunchActivities.signature_came, ref, "Show that it goes on")
-        elif not (step is NO_RETURN and self.cancel_asked):
+        elif not self._unwanted(step):
             await self.books(NonceActivities.return_nonce, ref, "Its nonce is free again")
             detail = f"no signature came within {found.for_s} seconds"
             raise ApplicationError(detail, type="launch_parked", non_retryable=True)
 
-    async def _lend(self, ref: StepRef, key: str) -> None:
-        """A durable nonce, so that the wallet has time; without one its message is on a blockhash's minute."""
+    def _unwanted(self, step: Step) -> bool:
+        return step is NO_RETURN and self.cancel_asked
+
+    async def _lend(self, step: Step, ref: StepRef, key: str) -> None:
+        """A durable nonce, so that the wallet has time; without one its message is on a blockhash's minute. One that
+        comes too late is there for the next message."""
         lent: Lent = await self.books(NonceActivities.lend_nonce, ref, "Lend a durable nonce")
         if lent.makes is None:
             return
+        making = asyncio.ensure_future(land(lent.makes, finalized=True, again=True))
         try:
-            await land(lent.makes, finalized=True, again=True)
-        except STEP_FAILED as error:
-            if is_cancelled_exception(error):
-                raise
-            workflow.logger.warning("%s has no durable nonce: %s", key, failure_of(error))
+            await self.wait(lambda: making.done() or self._unwanted(step), NONCE_MOST, "A durable nonce is made")
+        finally:
+            making.cancel()
+            [failed] = await asyncio.gather(making, return_exceptions=True)
+        if isinstance(failed, STEP_FAILED):
+            workflow.logger.warning("%s has no durable nonce: %s", key, failure_of(failed))
+        elif isinstance(failed, Exception):
+            raise failed
 
     async def _compare(self, step: Step) -> Done:
         ref = StepRef(launch_id=self.ref.launch_id, step=step.name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from temporalio import workflow
 
 from activities.launchpad.tax import TaxActivities
@@ -9,13 +12,17 @@ from domain.launchpad.tax_cycle import TaxCycle, TaxDone, TaxPlanned
 from workflows import policies
 from workflows.launchpad.cycles import land_each
 
+EACH: Final = timedelta(minutes=3)
+WITHIN: Final = timedelta(minutes=8)
+"""Of the ten minutes that its schedule leaves it, or more (workflows/schedules.py)."""
+
 
 @workflow.defn(name="TaxDistribution")
 class TaxDistributionWorkflow:
     """One cycle over every sale that reached its soft cap.
 
     Waits for: its transactions to be finalized; a schedule starts it, and the next tick only when it has ended.
-    Ends when: each of them landed or failed. What failed is due again in the next cycle.
+    Ends when: each of them landed or failed, or its time is over. What failed is due again in the next cycle.
     Undo:      nothing; the chain allows no more than what is due, to nobody but the stored recipients.
     """
 
@@ -24,7 +31,7 @@ class TaxDistributionWorkflow:
         planned: TaxPlanned = await workflow.execute_activity_method(
             TaxActivities.plan_tax_cycle, cycle, summary="What is due?", **policies.FOLLOW
         )
-        told = await land_each(planned.keys)
+        told = await land_each(planned.keys, each=EACH, within=WITHIN)
         failed = [f"{key}: {why}" for key, why in told.items() if why]
         summary = f"{len(told) - len(failed)} of {len(told)} transactions landed" + "".join(
             f"; {one}" for one in failed

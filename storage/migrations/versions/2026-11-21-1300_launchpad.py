@@ -80,7 +80,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_transactions_status", "transactions", ["status"], unique=False, schema="launchpad")
     op.create_index(
-        "ix_transactions_subject", "transactions", ["subject_kind", "subject_id"], unique=False, schema="launchpad"
+        "ix_transactions_subject",
+        "transactions",
+        ["subject_kind", "subject_id", "updated_at"],
+        unique=False,
+        schema="launchpad",
     )
     op.create_table(
         "assets",
@@ -138,6 +142,7 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text(), nullable=True),
         sa.Column("blockhash", sa.Text(), nullable=False),
         sa.Column("nonce_id", sa.Uuid(), nullable=True),
+        sa.Column("nonce_slot", sa.BigInteger(), nullable=True),
         sa.Column("last_valid_height", sa.BigInteger(), nullable=True),
         sa.Column("compute_limit", sa.Integer(), nullable=False),
         sa.Column("compute_price_micro_lamports", sa.BigInteger(), nullable=False),
@@ -149,6 +154,7 @@ def upgrade() -> None:
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
+        sa.CheckConstraint("(nonce_id IS NULL) = (nonce_slot IS NULL)", name=op.f("ck_transaction_attempts_nonce")),
         sa.ForeignKeyConstraint(
             ["transaction_id"],
             ["launchpad.transactions.id"],

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.launchpad.judging import STALE_SLOTS, agreed, by_height, by_nonce, never, seen
 from domain.launchpad.refusals import code_of
-from domain.launchpad.solana import Epoch, Level, NonceState, Status, View
+from domain.launchpad.solana import Epoch, Level, NonceState, NonceValue, Status, View
 
 LAST = 500
 
@@ -116,15 +116,17 @@ def test_nothing_is_seen_and_impossible_at_once(told: list[View], measured: list
 
 
 OURS, OTHER = "ours", "other"
+SINCE = 900
+"""The slot in which ours was read."""
 
 
-def state(node: str, value: str | None = OTHER, slot: int = 900) -> NonceState:
+def state(node: str, value: str | None = OTHER, slot: int = SINCE) -> NonceState:
     return NonceState(node=node, slot=slot, value=value)
 
 
 def test_a_nonce_that_is_another_on_two_hosts_is_proof() -> None:
-    assert never(by_nonce(OURS, [state("a"), state("b")]), [unknown("a"), unknown("b")], configured=2)
-    assert never(by_nonce(OURS, [state("a")]), [unknown("a")], configured=1)
+    assert never(by_nonce(OURS, SINCE, [state("a"), state("b")]), [unknown("a"), unknown("b")], configured=2)
+    assert never(by_nonce(OURS, SINCE, [state("a")]), [unknown("a")], configured=1)
 
 
 @pytest.mark.parametrize(
@@ -139,22 +141,44 @@ def test_a_nonce_that_is_another_on_two_hosts_is_proof() -> None:
         ([state("a"), state("b")], [unknown("a"), view("b")], 2),
         ([state("a"), state("b", slot=1_001)], [unknown("a"), unknown("b")], 2),
         ([state("a", None)], [unknown("a")], 1),
+        ([state("b", slot=SINCE - 1), state("c", slot=SINCE - 1)], [unknown("b"), unknown("c")], 3),
+        ([state("b", slot=SINCE - 1), state("c")], [unknown("b"), unknown("c")], 3),
     ],
     ids=["nobody asked", "one has ours", "a third has ours", "one has no account", "one not asked", "one host",
-         "one knows it", "an older state", "the only one has no account"],
+         "one knows it", "an older state", "the only one has no account",
+         "both that answer are from before ours", "one is from before ours"],
 )  # fmt: skip
 def test_less_of_a_nonce_proves_nothing(states: list[NonceState], views: list[View], configured: int) -> None:
-    assert not never(by_nonce(OURS, states), views, configured=configured)
+    assert not never(by_nonce(OURS, SINCE, states), views, configured=configured)
+
+
+def told(*states: NonceState, configured: int = 3) -> str | None:
+    found = agreed(states, configured=configured)
+    return found.value if found is not None else None
 
 
 def test_a_nonce_is_what_two_hosts_say() -> None:
-    assert agreed([state("a", OURS), state("b", OURS), state("c")]) == OURS
-    assert agreed([state("a", OURS)]) == OURS
-    assert agreed([state("a", OURS), state("a#2", OURS)]) == OURS
-    assert agreed([state("a", OURS), state("a#2", OURS), state("b")]) is None
-    assert agreed([state("a", OURS), state("b", None)]) is None
-    assert agreed([state("a", None), state("b", None)]) is None
-    assert agreed([]) is None
+    assert told(state("a", OURS), state("b", OURS), state("c")) == OURS
+    assert told(state("a", OURS), configured=1) == OURS
+    assert told(state("a", OURS), state("a#2", OURS), configured=1) == OURS
+    assert told(state("a", OURS), state("a#2", OURS), state("b")) is None
+    assert told(state("a", OURS), state("b", None)) is None
+    assert told(state("a", None), state("b", None)) is None
+    assert told() is None
+
+
+def test_the_only_one_that_answers_of_several_is_not_believed() -> None:
+    assert told(state("a", OURS), configured=2) is None
+    assert told(state("a", OURS), state("a#2", OURS), configured=2) is None
+
+
+def test_a_nonce_has_the_slot_that_two_hosts_vouch_for() -> None:
+    ahead, behind, liar = state("a", OURS, slot=950), state("b", OURS, slot=940), state("c", OURS, slot=10**9)
+    assert agreed([ahead, behind], configured=2) == NonceValue(value=OURS, slot=940)
+    assert agreed([ahead, behind, liar], configured=3) == NonceValue(value=OURS, slot=950)
+    assert agreed([behind], configured=1) == NonceValue(value=OURS, slot=940)
+    before = [state("d", OTHER, slot=930), state("e", OTHER, slot=935)]
+    assert agreed([*before, ahead, behind], configured=5) == NonceValue(value=OURS, slot=940)
 
 
 NAMES = {6000: "badData", 6004: "saleNotOpen"}

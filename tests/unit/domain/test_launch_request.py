@@ -171,7 +171,7 @@ def test_what_passes_without_a_fee_can_graduate_on_the_chain(hard: int, curve: s
 
 def test_a_sale_that_would_be_over_at_once_is_refused_by_the_chains_clock() -> None:
     ends = int(asked().ends_at.timestamp())
-    for signing, least in (("platform", 60), ("creator", 2_100)):
+    for signing, least in (("platform", 20), ("creator", 1_830)):
         request = asked(signing=signing)
         request.check_time_left(ends - least)
         with pytest.raises(Rejected) as caught:

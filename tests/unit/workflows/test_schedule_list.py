@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workflows.schedules import NEEDS_SOLANA, NEEDS_VAULT, Daily, LaunchpadTimes, Wanted, wanted
+from workflows.schedules import NEEDS_ARWEAVE, NEEDS_SOLANA, NEEDS_VAULT, Daily, LaunchpadTimes, Wanted, wanted
 
 BASE = {"custody_interval_s": 600, "check_interval_s": 60, "backup_hour_utc": 3, "backups": True,
         "launchpad": LaunchpadTimes(300, 230, 10_000_000, 2_592_000)}  # fmt: skip
@@ -29,6 +29,12 @@ def test_without_a_vault_there_is_no_backup_and_no_drill() -> None:
 
 def test_without_solana_nothing_is_reconciled_or_paid_out() -> None:
     assert set(listed()) - set(listed(launchpad=None)) == NEEDS_SOLANA
+
+
+def test_with_a_bundler_files_go_to_arweave() -> None:
+    times = BASE["launchpad"]
+    assert isinstance(times, LaunchpadTimes)
+    assert set(listed(launchpad=times._replace(mirror_s=300))) - set(listed()) == NEEDS_ARWEAVE
 
 
 def test_every_run_has_a_longest_time_and_catches_up_minutes_not_days() -> None:
