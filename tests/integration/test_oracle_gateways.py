@@ -31,9 +31,9 @@ class Asking:
     """The three gateways on one server, asked the same way."""
 
     def __init__(self, web: Upstreams) -> None:
-        self.search = Serper("k", web.url, timeout_s=1)
-        self.openai = OpenAiChat(web.llm_url, "k", "local-analyst", timeout_s=1)
-        self.small = HuggingFace("k", f"{web.url}/models/google/flan-t5-base", timeout_s=1)
+        self.search = Serper("k", web.url, timeout_s=5)
+        self.openai = OpenAiChat(web.llm_url, "k", "local-analyst", timeout_s=5)
+        self.small = HuggingFace("k", f"{web.url}/models/google/flan-t5-base", timeout_s=5)
 
     async def ask(self, name: str) -> object:
         if name == "serper":
@@ -134,7 +134,7 @@ async def test_an_unknown_shape_goes_to_quarantine(asking: Asking, web: Upstream
 
 async def test_a_key_is_in_no_message(web: Upstreams) -> None:
     secret = "sk-very-secret"
-    model = OpenAiChat(web.llm_url, secret, "m", timeout_s=1)
+    model = OpenAiChat(web.llm_url, secret, "m", timeout_s=5)
     for fault in ("http_500", "unauthorized", "odd_shape"):
         web.fail("llm", fault)
         with pytest.raises((Unavailable, Rejected)) as failed:
@@ -146,7 +146,7 @@ async def test_a_key_is_in_no_message(web: Upstreams) -> None:
 async def test_an_upstream_that_is_down_is_left_alone_then_looked_at_by_one(web: Upstreams) -> None:
     clock = [0.0]
     circuit = Circuit("search_unavailable", "serper", failures=3, pause_s=30, clock=lambda: clock[0])
-    search = Serper("k", web.url, timeout_s=1)
+    search = Serper("k", web.url, timeout_s=5)
     search._upstream._circuit = circuit
     search._upstream._limit._rate = 1e9
     web.fail("search", "http_500", None)
@@ -166,7 +166,7 @@ async def test_an_upstream_that_is_down_is_left_alone_then_looked_at_by_one(web:
 
 
 async def test_a_host_that_does_not_exist_is_unavailable() -> None:
-    search = Serper("k", "http://127.0.0.1:1", timeout_s=1)
+    search = Serper("k", "http://127.0.0.1:1", timeout_s=5)
     with pytest.raises(Unavailable) as failed:
         await search.search("q")
     assert failed.value.code == "search_unavailable"

@@ -41,7 +41,7 @@ class Desk:
 
     def __init__(self, pool: Pool, account_id: str, web: Upstreams) -> None:
         self.pool, self.account_id, self.web = pool, account_id, web
-        self.node = Kubo(web.url, timeout_s=1)
+        self.node = Kubo(web.url, timeout_s=5)
         self.store = PinStore(Books(pool), f"{web.url}/ipfs")
         self.made = PinningActivities(self.store, self.node)
 

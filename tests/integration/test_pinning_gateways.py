@@ -27,7 +27,7 @@ async def web() -> AsyncIterator[Upstreams]:
 
 
 def made(kind: str, web: Upstreams) -> Pinning:
-    return Kubo(web.url, timeout_s=1) if kind == "kubo" else Pinata("jwt", web.url, timeout_s=1)
+    return Kubo(web.url, timeout_s=5) if kind == "kubo" else Pinata("jwt", web.url, timeout_s=5)
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=KINDS)
@@ -105,7 +105,7 @@ async def test_a_lost_answer_is_no_lost_pin(node: Pinning, web: Upstreams) -> No
 
 
 async def test_the_key_is_sent_and_never_shown(web: Upstreams) -> None:
-    for gateway in (Kubo(f"{web.url}/api/v0/", "s3cret", timeout_s=1), Pinata("s3cret", web.url, timeout_s=1)):
+    for gateway in (Kubo(f"{web.url}/api/v0/", "s3cret", timeout_s=5), Pinata("s3cret", web.url, timeout_s=5)):
         web.fail("ipfs", "unauthorized")
         with pytest.raises(Failure) as caught:
             await gateway.pin(SMALL, "x")

@@ -162,23 +162,6 @@ async def test_started_again_after_its_end_it_pays_nothing(lab: TokenLab) -> Non
     await paid_once(lab, promo_id)
 
 
-async def test_a_wallet_too_empty_to_exist_parks_it_and_says_what_to_do(lab: TokenLab) -> None:
-    """The chain keeps no account below its rent; its owner fills it, and `retry` pays."""
-    creator = str(lab.creator.pubkey())
-    promo_id = await owed(lab, 1_000)
-    await lab.node.control("account", key=creator, lamports=0)
-    await start(lab, promo_id)
-    row = await becomes(lab, promo_id, "needs_operator")
-    assert row["failure_code"] == "promo_refund_stuck"
-    assert f"0.000001 SOL to {creator}" in row["summary"]
-    assert "its owner sends it SOL" in row["summary"]
-    alerts = await lab.rows("SELECT code FROM platform.alerts WHERE subject = %s", ids.promo_refund(promo_id))
-    assert [alert["code"] for alert in alerts] == ["promo_refund_stuck"]
-    await lab.node.control("account", key=creator, lamports=100 * SOL - FEE - 1_000)
-    await retry(lab, promo_id)
-    await paid_once(lab, promo_id, 1_000)
-
-
 async def test_a_platform_that_is_short_of_sol_parks_it_until_it_is_filled(lab: TokenLab) -> None:
     promo_id = await owed(lab)
     await lab.node.control("account", key=lab.platform, lamports=SOL // 10)
